@@ -1,0 +1,116 @@
+/*
+ * flow.h - the exact min-cost flow from sources (what can be given) to sinks (what is
+ * needed), kept optimal while both change.
+ *
+ * A sink's units come in tranches: an unserved unit of a tranche weighs its `weight`, and
+ * weights fall from one tranche to the next, so tranches fill in order. The flow x minimises
+ *
+ *     sum over arcs of cost * x  +  sum over tranches of weight * units unserved
+ *
+ * under the capacities of the sources, in whole units. A source may keep what it has at no
+ * cost. Changes are collected; flow_settle makes the flow optimal again at a cost that depends
+ * on the change. The result is a function of what flow_get_* return before it and of the
+ * changes, never of addresses or of the order in which lists happen to stand: a flow restored with
+ * flow_restore_* goes on exactly as the one it was saved from.
+ */
+#ifndef CORE_FLOW_FLOW_H
+#define CORE_FLOW_FLOW_H
+
+#include "core/base/memory.h"
+
+#define FLOW_TRANCHE_COUNT_MAX 8
+#define FLOW_COST_MAX (((int64_t)1 << 20) - 1)
+#define FLOW_WEIGHT_STEP ((int64_t)1 << 38) /* One level of priority. */
+#define FLOW_LEVEL_MAX 64
+#define FLOW_UNITS_MAX ((int64_t)1 << 50)
+
+struct flow;
+
+struct flow_tranche {
+    int64_t units;
+    int64_t weight; /* Falling from one tranche to the next; 0 < weight <= FLOW_LEVEL_MAX steps. */
+};
+
+struct flow_arc {
+    uint32_t source;
+    uint32_t cost;
+    int64_t units; /* Flow on it. */
+};
+
+struct flow_change { /* One arc whose flow the last settle changed. */
+    uint32_t sink;
+    uint32_t source;
+    int64_t before;
+    int64_t after;
+};
+
+void flow_open(struct flow **flow);
+void flow_close(struct flow *flow);
+
+/* Sources and sinks have numbers that the caller chooses, dense from 0; one not set yet has
+ * capacity 0 and no tranches. Shrinking and removing are allowed at any time. */
+void flow_set_source(struct flow *flow, uint32_t source, int64_t capacity);
+void flow_set_sink(struct flow *flow, uint32_t sink, const struct flow_tranche *tranches,
+                   size_t count);
+
+/* Adds the arc, or changes its cost. */
+void flow_set_arc(struct flow *flow, uint32_t sink, uint32_t source, uint32_t cost);
+void flow_remove_arc(struct flow *flow, uint32_t sink, uint32_t source);
+bool flow_has_arc(const struct flow *flow, uint32_t sink, uint32_t source);
+
+/* Moves the flow of an arc to something fixed outside: takes `units` (at most its flow) off the
+ * arc, the source's capacity and the front of the sink's tranches, without disturbing optimality.
+ */
+void flow_fix(struct flow *flow, uint32_t sink, uint32_t source, int64_t units);
+
+/* Makes the flow optimal for everything set so far. */
+void flow_settle(struct flow *flow);
+
+/* What flow_settle, since the last flow_clear_changes, did to arcs: by ascending (sink, source),
+ * each once, before != after. Borrowed until the next call that changes the flow. */
+const struct flow_change *flow_changes(struct flow *flow, size_t *count);
+
+/* Sources whose price fell (or that are new or grew) and sinks whose value rose (or that are new)
+ * since flow_clear_changes, ascending: where an arc that is not in the network may now pay. Same
+ * borrowing. */
+const uint32_t *flow_cheaper_sources(struct flow *flow, size_t *count);
+const uint32_t *flow_dearer_sinks(struct flow *flow, size_t *count);
+void flow_clear_changes(struct flow *flow);
+
+/* Dual values, after a settle. price: what one unit more of the source would save, >= 0, 0 when it
+ * has units left. value: what the sink's next unit may cost at most before it is not worth it: a
+ * missing arc (sink, source, cost) improves the flow exactly when cost + price(source) <
+ * value(sink). */
+int64_t flow_price(const struct flow *flow, uint32_t source);
+int64_t flow_value(const struct flow *flow, uint32_t sink);
+
+int64_t flow_source_capacity(const struct flow *flow, uint32_t source);
+int64_t flow_source_used(const struct flow *flow, uint32_t source);
+int64_t flow_sink_served(const struct flow *flow, uint32_t sink);
+int64_t flow_sink_wanted(const struct flow *flow, uint32_t sink);
+uint32_t flow_source_count(const struct flow *flow);
+uint32_t flow_sink_count(const struct flow *flow);
+
+/* The arcs of a sink, ascending by source. Borrowed until the next change. */
+const struct flow_arc *flow_arcs(const struct flow *flow, uint32_t sink, size_t *count);
+int64_t flow_units(const struct flow *flow, uint32_t sink, uint32_t source);
+
+/* Puts back what flow_source_capacity, flow_price, the tranches and flow_arcs gave after a settle.
+ * Sources first. */
+void flow_restore_source(struct flow *flow, uint32_t source, int64_t capacity, int64_t price);
+void flow_restore_sink(struct flow *flow, uint32_t sink, const struct flow_tranche *tranches,
+                       size_t tranche_count, const struct flow_arc *arcs, size_t arc_count);
+
+/* unserved[level] counts unserved units of tranches with weight level * FLOW_WEIGHT_STEP (others
+ * are an ENSURE); cost is the arcs' part. */
+struct flow_objective {
+    int64_t unserved[FLOW_LEVEL_MAX + 1];
+    __extension__ __int128 cost;
+};
+void flow_objective(const struct flow *flow, struct flow_objective *objective);
+
+/* True when flow and prices prove each other optimal: conservation, bounds, no residual arc with
+ * negative reduced cost. `problem` (may be NULL) says what does not hold. */
+bool flow_certify(const struct flow *flow, char problem[160]);
+
+#endif

@@ -1,0 +1,152 @@
+/*
+ * market.h - what is known: parties, products, needs, offers, each under a number.
+ *
+ * The market folds commands, in order. Numbers count from 0 in order of first arrival and
+ * never change, so every stage that folds the same commands has the same numbers. A
+ * command that cannot take effect changes nothing and gives its outcome.
+ *
+ * The market knows nothing of assignments; need and offer states here are those that
+ * commands and passing days give.
+ */
+#ifndef CORE_MATCH_MARKET_H
+#define CORE_MATCH_MARKET_H
+
+#include "core/base/names.h"
+#include "core/model/record.h"
+
+#define MARKET_NEED_COUNT_MAX 16000000u
+#define MARKET_OFFER_COUNT_MAX 4000000u
+#define MARKET_PARTY_COUNT_MAX 4000000u
+#define MARKET_PRODUCT_COUNT_MAX 65000u
+
+enum need_state {
+    NEED_QUARANTINED = 1,
+    NEED_OPEN,
+    NEED_CANCELLED,
+    NEED_EXPIRED, /* Its latest day has passed. */
+};
+
+enum offer_state {
+    OFFER_QUARANTINED = 1,
+    OFFER_ACTIVE,
+    OFFER_WITHDRAWN,
+    OFFER_EXPIRED, /* Its last day has passed. */
+};
+
+enum outcome { /* What became of a command. */
+               OUTCOME_CREATED = 1,
+               OUTCOME_CHANGED,
+               OUTCOME_UNCHANGED,
+               OUTCOME_QUARANTINED,
+               OUTCOME_ENDED,     /* Cancelled, withdrawn. */
+               OUTCOME_STALE,     /* An older capacity report than the one known. */
+               OUTCOME_UNKNOWN,   /* Names something nobody knows. */
+               OUTCOME_CONFLICT,  /* Would change what may not change: a need's party or product. */
+               OUTCOME_STATE,     /* Not possible in the state it is in. */
+               OUTCOME_PASSED_ON, /* Not the market's matter: answers to assignments, a tick. */
+};
+const char *outcome_name(enum outcome outcome);
+const char *need_state_name(enum need_state state);
+const char *offer_state_name(enum offer_state state);
+
+/* A point on the unit sphere in fixed point (core/match/distance.h). */
+struct place {
+    int32_t x, y, z;
+    bool is_known;
+};
+
+struct party {
+    uint32_t name;        /* Its display name, region ... in market->texts. */
+    uint32_t departement; /* Number in `texts`, NAME_NONE when not given. */
+    uint32_t region;
+    uint32_t country;
+    uint64_t roles;
+    int32_t lat, lon; /* Micro-degrees, PLACE_NONE. */
+    struct place place;
+};
+
+struct number_list { /* Ascending. */
+    uint32_t *items;
+    size_t count;
+    size_t capacity;
+};
+
+struct product {
+    uint32_t family, name, unit; /* In `texts`. */
+    uint64_t lot, need_max, offer_max;
+    struct number_list needs;  /* Open ones. */
+    struct number_list offers; /* Active ones. */
+};
+
+struct need {
+    uint32_t party, product;
+    uint64_t quantity;
+    int32_t due, latest;
+    uint8_t class_number;
+    uint8_t state; /* enum need_state */
+};
+
+struct offer {
+    uint32_t party, product;
+    uint8_t offer_kind, state;
+    uint8_t source; /* Of the capacity report in force; 0: as put. */
+    uint32_t lead_days;
+    int32_t from, to;
+    uint64_t quantity; /* As put. */
+    uint64_t per_day;
+    uint64_t source_number;
+    uint64_t capacity; /* Units in all, in force: one period per offer. */
+};
+
+struct market {
+    struct names party_ids, product_ids, need_ids, offer_ids, texts;
+    struct party *parties;
+    struct product *products;
+    struct need *needs;
+    struct offer *offers;
+    size_t party_capacity, product_capacity, need_capacity, offer_capacity;
+    uint64_t now_ms;               /* Of the last tick; 0 before the first. */
+    int32_t today;                 /* Of now_ms. */
+    struct candidate_index *index; /* core/match/candidates.c */
+};
+
+struct market_change {
+    enum outcome outcome;
+    uint32_t number; /* Of the party, product, need or offer it is about; NAME_NONE for none. */
+    /* Needs and offers that ended because a day passed. Borrowed until the next apply. */
+    const uint32_t *expired_needs;
+    size_t expired_need_count;
+    const uint32_t *expired_offers;
+    size_t expired_offer_count;
+};
+
+void market_open(struct market **market);
+void market_close(struct market *market);
+
+/* Folds one command of `kind`. `is_quarantined`: as the gateway found. Texts are copied. */
+void market_apply(struct market *market, uint16_t kind, const union command *command,
+                  bool is_quarantined, struct market_change *change);
+
+/* Units of an offer in its period, as put or reported; saturates at QUANTITY_MAX. */
+uint64_t market_offer_capacity(const struct offer *offer);
+
+/* Above the product's need_max or offer_max. For an offer the largest of quantity and per_day
+ * counts. */
+bool market_is_implausible(const struct market *market, uint16_t kind,
+                           const union command *command);
+
+/* Numbers by id, NAME_NONE when unknown. Ids by number with names_text. */
+uint32_t market_find_need(const struct market *market, struct bytes id);
+uint32_t market_find_offer(const struct market *market, struct bytes id);
+uint32_t market_find_party(const struct market *market, struct bytes id);
+uint32_t market_find_product(const struct market *market, struct bytes id);
+
+/* Rows for a checkpoint: the state of one thing as bytes, and back. Restore in the order parties,
+ * products, needs, offers, each by ascending number. */
+enum market_thing { MARKET_PARTY = 1, MARKET_PRODUCT, MARKET_NEED, MARKET_OFFER, MARKET_CLOCK };
+void market_save(const struct market *market, enum market_thing thing, uint32_t number,
+                 struct buffer *target);
+MUST_USE enum status market_restore(struct market *market, enum market_thing thing, uint32_t number,
+                                    struct bytes row);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * match.h - who could serve what, at which cost, and why not.
+ *
+ * A match exists between an open need and an active offer when every rule holds (design
+ * 5.1). The first rule that fails names the reason. Costs are integers per unit.
+ */
+#ifndef CORE_MATCH_MATCH_H
+#define CORE_MATCH_MATCH_H
+
+#include "core/match/market.h"
+
+#define COST_MAX ((1u << 20) - 1) /* A sum beyond it counts as this. */
+#define KILOMETRES_UNKNOWN 500    /* When a place is not given. */
+#define KILOMETRES_A_DAY 600 /* Transport days = kilometres / this, rounded up; none below NEAR.   \
+                              */
+#define KILOMETRES_NEAR 150
+
+struct match_rules {        /* Weights of the cost, from the configuration. */
+    uint32_t per_kilometre; /* 1 */
+    uint32_t other_region;  /* 200 */
+    uint32_t other_country; /* 2,000 */
+    uint32_t per_day_late;  /* 500 */
+    uint32_t kept_max;      /* K: matches listed per need, 32 */
+};
+struct match_rules match_rules_default(void);
+
+enum match_reason {
+    MATCH_POSSIBLE = 0,
+    MATCH_NEED_NOT_OPEN,    /* Quarantined, cancelled, expired. */
+    MATCH_OFFER_NOT_ACTIVE, /* Quarantined, withdrawn, expired. */
+    MATCH_OTHER_PRODUCT,
+    MATCH_NO_CAPACITY,     /* The offer has nothing to give. */
+    MATCH_LOT_UNREACHABLE, /* Less than a lot could be served, and not the whole need. */
+    MATCH_TOO_LATE,        /* Arrival after the need's latest day. */
+    MATCH_SAME_PARTY,      /* Who asks is who gives. */
+};
+const char *match_reason_name(enum match_reason reason);
+
+struct match {
+    enum match_reason reason;
+    uint32_t cost; /* All terms, at most COST_MAX. */
+    uint32_t kilometres;
+    uint32_t days_late; /* After due. */
+    bool other_region, other_country;
+    int32_t arrival; /* Day; DAY_NONE when the need names no day and the offer none. */
+};
+
+/* Checks one pair. Cheap: some tens of nanoseconds. */
+struct match match_check(const struct market *market, const struct match_rules *rules,
+                         uint32_t need, uint32_t offer);
+
+struct candidate {
+    uint32_t offer;
+    uint32_t cost;
+};
+
+/* The `kept_max` best offers for a need, ascending by (cost, offer number), into `candidates`.
+ * `*bound`: every possible offer that is not among them costs at least this (UINT32_MAX when all
+ * are). */
+size_t match_candidates(const struct market *market, const struct match_rules *rules, uint32_t need,
+                        struct candidate *candidates, uint32_t *bound);
+
+#endif

@@ -1,0 +1,95 @@
+/*
+ * plan.h - who serves whom and how much: the market, the flow and the assignments together.
+ *
+ * The plan folds what match says, keeps the flow optimal under the order of aims (design 5.2:
+ * commitments, classes, tranches, cost) and tells what changed as assignment events. It is
+ * optimal over every possible match, not only those listed: matches that are not listed are brought
+ * in when the prices say that they pay.
+ *
+ * Entries are folded one by one; plan_settle decides. Everything that decides is in the
+ * rows of plan_save, so a plan restored goes on byte for byte.
+ */
+#ifndef CORE_PLAN_PLAN_H
+#define CORE_PLAN_PLAN_H
+
+#include "core/flow/flow.h"
+#include "core/life/life.h"
+#include "core/match/match.h"
+
+struct plan;
+
+struct plan_options {
+    struct match_rules rules;
+    uint32_t
+        tranche_lots[3]; /* Limits in lots: 1, 4, 16; the rest is the fourth tranche. 0s: none. */
+};
+struct plan_options plan_options_default(void);
+
+void plan_open(const struct plan_options *options, struct plan **plan);
+void plan_close(struct plan *plan);
+struct market *plan_market(struct plan *plan); /* Borrowed; for reading. */
+const struct flow *plan_flow(const struct plan *plan);
+
+/* What a command brought, with the matches that came with it. */
+struct plan_input {
+    uint16_t kind;
+    const union command *command;
+    bool is_quarantined;
+    struct bytes submission_id; /* For answers. */
+    uint64_t seq;               /* The entry, for causes. */
+    uint64_t time_ms;
+    uint32_t bound; /* needs: from match_candidates */
+    const struct candidate *candidates;
+    size_t candidate_count;
+};
+void plan_apply(struct plan *plan, const struct plan_input *input);
+
+/* A listed match that an offer brought to a need that is known already. */
+void plan_apply_match(struct plan *plan, uint32_t need, uint32_t offer, uint32_t cost,
+                      uint32_t bound);
+
+/* Decides on everything applied since the last settle. Calls back for each event, in a fixed order;
+ * records are borrowed during the call. */
+struct plan_listener {
+    void *context;
+    void (*assignment)(void *context, const struct assignment_event *event);
+    void (*answer)(void *context, const struct answer_event *event);
+};
+void plan_settle(struct plan *plan, const struct plan_listener *listener);
+bool plan_is_settled(const struct plan *plan);
+
+/* Assignments by number, from 1. */
+struct plan_assignment {
+    uint32_t need, offer;
+    uint8_t state;       /* enum assignment_state, 0: no such number. */
+    uint8_t accepted_by; /* Bits 1 << enum mover. */
+    uint32_t cost, kilometres;
+    int64_t quantity;
+};
+uint64_t plan_assignment_count(const struct plan *plan); /* Highest number. */
+const struct plan_assignment *plan_assignment(const struct plan *plan, uint64_t number);
+
+struct plan_totals {
+    uint64_t needs, open_needs, offers, active_offers, parties, products;
+    uint64_t quarantined;    /* Needs and offers that are held back now. */
+    uint64_t assignments;    /* Live ones: not final. */
+    uint64_t units_promised; /* Sum of live assignments. */
+    uint64_t units_received;
+    uint64_t units_wanted; /* Sum of open needs. */
+    uint64_t class_wanted[CLASS_COUNT + 1], class_promised[CLASS_COUNT + 1];
+};
+void plan_totals(const struct plan *plan, struct plan_totals *totals);
+
+/* Rows: calls `put` for each that changed since the last save. Tables are the caller's base + 0
+ * ... 7. */
+typedef void (*plan_put_row)(void *context, uint8_t table, struct bytes key, struct bytes value);
+void plan_save(struct plan *plan, plan_put_row put, void *context);
+MUST_USE enum status plan_load(struct plan *plan, uint8_t table, struct bytes key,
+                               struct bytes value);
+MUST_USE enum status
+plan_loaded(struct plan *plan); /* After the last row: checks what belongs together. */
+
+/* Optimal over all possible matches, invariants of design 6: for tests and on demand. Slow. */
+bool plan_certify(const struct plan *plan, char problem[160]);
+
+#endif

@@ -1,0 +1,166 @@
+/*
+ * stage.h - a role as a stage: upstream entries in, one transaction, own entries out.
+ *
+ * A role decides with pure functions (struct role); the stage does the rest, for every
+ * role alike. It takes upstream entries in order, whatever the sockets lost; lets the role
+ * step; collects the role's new entries with the upstream cursor into a batch; has the world
+ * commit it; and only then publishes and lets the role answer. A batch is whatever came
+ * while the last one was committed.
+ *
+ * Now and then a batch is a checkpoint: it also holds the rows that the role changed. After a
+ * restart the rows are loaded, and the entries between checkpoint and cursor are
+ * stepped again in silence; what comes out must equal the own feed, byte by byte.
+ *
+ * The stage touches nothing but its world: it runs in the simulator unchanged.
+ */
+#ifndef NODE_STAGE_H
+#define NODE_STAGE_H
+
+#include "journal/journal.h"
+#include "node/world.h"
+
+#define STAGE_UPSTREAM_COUNT_MAX 4
+#define STAGE_BATCH_ENTRY_COUNT_MAX 16384
+#define STAGE_BATCH_SIZE_MAX ((size_t)8 * 1024 * 1024)
+#define STAGE_ROW_TABLE 1 /* The stage's own rows; roles use tables from 2 on. */
+
+struct stage;
+struct effects; /* What a step wants done; valid during the step. */
+
+/* Appends an entry to the own feed. The body is copied. Time and cause are the stage's matter. */
+void effect_append(struct effects *effects, uint16_t kind, struct bytes body);
+
+/* True when the batch has room for `entry_count` entries of `size` bytes in all. A source asks
+ * before it takes a message in; stages with upstreams are held back by the stage itself. */
+bool effect_has_room(const struct effects *effects, size_t entry_count, size_t size);
+
+/* The number that the next appended entry will have. */
+uint64_t effect_next_seq(const struct effects *effects);
+
+/* Rows of a checkpoint. Keys and values are copied. */
+struct rows_out;
+void rows_put(struct rows_out *rows, uint8_t table, struct bytes key, struct bytes value);
+void rows_delete(struct rows_out *rows, uint8_t table, struct bytes key);
+
+struct client_message {
+    struct bytes peer;   /* Where answers go: a routing id, at most PEER_SIZE_MAX bytes. */
+    struct bytes user;   /* Who it is, as far as the transport knows; empty on local sockets. */
+    struct bytes header; /* All borrowed during the call. */
+    struct bytes body;
+};
+
+struct report_out; /* Collects a role's figures: report_count(out, "needs", 12). */
+void report_count(struct report_out *out, const char *name, uint64_t value);
+
+/* A role. Functions marked optional may be NULL. `state` is the role's own. */
+struct role {
+    const char *name;
+    bool is_source; /* Its own feed comes from clients, not from an upstream feed. */
+
+    /* Start: every row of the role's tables, by ascending key; then started, with the world that
+     * the role may keep. Rows that make no sense are STATUS_CORRUPT. */
+    enum status (*load)(void *state, uint8_t table, struct bytes key, struct bytes value);
+    enum status (*loaded)(void *state, const struct world *world, const struct journal_head *head);
+
+    /* One upstream entry. Pure: same state and entry, same effects. `upstream` is its feed's
+     * number. */
+    void (*step)(void *state, uint32_t upstream, const struct entry *entry,
+                 struct effects *effects);
+
+    /* Whether everything stepped so far has been decided. A checkpoint and a cause range end only
+     * where it is. Optional: always. */
+    bool (*is_settled)(const void *state);
+
+    /* For sources: an own entry, met again at a restart behind the checkpoint. */
+    enum status (*restore)(void *state, const struct entry *entry);
+
+    /* Optional: own entries became durable. Here answers are sent. */
+    void (*committed)(void *state, const struct entry *entries, size_t count);
+
+    /* Optional: a message from a client. */
+    void (*message)(void *state, const struct client_message *message, struct effects *effects);
+
+    /* Optional: the time asked for by wake_at has come. `effects` is NULL unless the role is a
+     * source. */
+    void (*wake)(void *state, uint64_t now_ms, struct effects *effects);
+
+    /* A checkpoint: the rows that changed since the last one. */
+    void (*save)(void *state, struct rows_out *rows);
+
+    /* Optional: figures for `status` and metrics. */
+    void (*report)(const void *state, struct report_out *out);
+
+    /* Optional: a request on the control socket that the stage does not know. Appends the answer's
+     * type and body; STATUS_NOT_FOUND when the role does not know it either. */
+    enum status (*control)(void *state, struct bytes type, struct bytes body,
+                           const char **answer_type, struct buffer *answer);
+};
+
+struct stage_options {
+    const struct role *role;
+    void *state;
+    const struct world *world;
+    uint32_t upstream_count;   /* 0 for a source. */
+    size_t checkpoint_entries; /* A checkpoint after this many entries taken in (or, for a source,
+                                  appended). */
+    uint64_t keep_entries;     /* Own entries kept behind the last checkpoint; 0 for all. */
+};
+
+/* The caller owns `*stage`. */
+MUST_USE enum status stage_open(const struct stage_options *options, struct stage **stage);
+void stage_close(struct stage *stage);
+
+/* Start, in this order: every row (also the stage's own), then begin with the head of the own feed.
+ * Recovery then runs by itself through world->read and world->ask. */
+MUST_USE enum status stage_load_row(struct stage *stage, uint8_t table, struct bytes key,
+                                    struct bytes value);
+MUST_USE enum status stage_begin(struct stage *stage, const struct journal_head *head);
+
+/* What the world tells a stage. `stored` is entries in stored form, in ascending order. */
+void stage_entries(struct stage *stage, uint32_t upstream, struct bytes stored);
+void stage_upstream_head(struct stage *stage, uint32_t upstream, const struct journal_head *head);
+void stage_message(struct stage *stage, const struct client_message *message);
+void stage_committed(struct stage *stage, struct batch *batch, enum status status);
+void stage_timer(struct stage *stage, uint64_t now_ms); /* At least every 100 ms. */
+void stage_wake(struct stage *stage, uint64_t now_ms);
+
+/* False while a batch is full: leave client messages in their socket until it is true again. */
+bool stage_takes_messages(const struct stage *stage);
+
+/* Answers a control request (type "status", "replay", or the role's): see proto/messages.h. */
+enum status stage_control(struct stage *stage, struct bytes type, struct bytes body,
+                          const char **answer_type, struct buffer *answer);
+
+/* No more messages; a last checkpoint is committed. stage_is_stopped tells when it is done. */
+void stage_stop(struct stage *stage);
+bool stage_is_stopped(const struct stage *stage);
+bool stage_is_live(const struct stage *stage); /* Recovered: it serves. */
+
+struct journal_head stage_head(const struct stage *stage);
+
+/* A batch, as the world that commits it sees it. */
+struct batch_row {
+    uint8_t table;
+    bool is_deleted;
+    size_t key_start, key_size; /* In `rows_bytes`. */
+    size_t value_start, value_size;
+};
+struct batch {
+    struct entry *entries; /* Bodies are filled in by batch_bodies. */
+    size_t entry_count;
+    struct batch_row *rows;
+    size_t row_count;
+    uint64_t trim_upto; /* 0: nothing to forget. */
+    /* The rest is the stage's. */
+    size_t entry_capacity, row_capacity;
+    struct buffer bodies, rows_bytes;
+    size_t *body_starts;
+    size_t body_starts_capacity;
+    bool is_checkpoint;
+};
+
+/* Writes a batch into a journal: what a world's commit does on its thread. Sets seq and chain of
+ * the entries. */
+MUST_USE enum status batch_write(struct batch *batch, struct journal *journal);
+
+#endif

@@ -1,0 +1,131 @@
+/*
+ * base_test.c - the common vocabulary: checksums, calendar, names, memory.
+ */
+#include "core/base/calendar.h"
+#include "core/base/names.h"
+#include "tests/harness.h"
+
+/* RFC 3720, appendix B.4. */
+static void checksums_equal_the_published_ones(void)
+{
+    uint8_t bytes[32];
+
+    memset(bytes, 0, sizeof bytes);
+    EXPECT_EQ(checksum(0, bytes, sizeof bytes), 0x8a9136aa);
+    memset(bytes, 0xff, sizeof bytes);
+    EXPECT_EQ(checksum(0, bytes, sizeof bytes), 0x62a8ab43);
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)i;
+    }
+    EXPECT_EQ(checksum(0, bytes, sizeof bytes), 0x46dd794e);
+    EXPECT_EQ(checksum(checksum(0, bytes, 5), bytes + 5, 27), 0x46dd794e);
+}
+
+static void every_day_comes_back_from_its_text(void)
+{
+    char text[DAY_TEXT_SIZE + 1];
+    char previous[DAY_TEXT_SIZE + 1] = "";
+
+    for (int32_t day = DAY_MIN; day <= DAY_MAX; day++) {
+        int32_t back = -1;
+        day_to_text(day, text);
+        EXPECT_OK(day_from_text(bytes_from_text(text), &back));
+        EXPECT_EQ(back, day);
+        EXPECT_TRUE(strcmp(previous, text) < 0);
+        memcpy(previous, text, sizeof previous);
+    }
+    EXPECT_TEXT(bytes_from_text(text), "9999-12-31");
+}
+
+static void days_that_do_not_exist_are_refused(void)
+{
+    static const char *const bad[] = {"2021-02-29", "2020-04-31", "2020-13-01", "2020-00-10",
+                                      "2020-1-01",  "20200101",   "1969-12-31", "2020-04-5",
+                                      "",           "2020-04-0x", "31/02/2026"};
+    int32_t day = 7;
+
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        EXPECT_STATUS(day_from_text(bytes_from_text(bad[i]), &day), STATUS_MALFORMED);
+    }
+    EXPECT_EQ(day, 7);
+}
+
+static void times_keep_milliseconds(void)
+{
+    uint64_t time = 0;
+    char text[TIME_TEXT_SIZE + 1];
+
+    EXPECT_OK(time_from_text(bytes_from_text("2020-04-02T16:27:05.123456Z"), &time));
+    EXPECT_EQ(time, 1585844825123u);
+    time_to_text(time, text);
+    EXPECT_TEXT(bytes_from_text(text), "2020-04-02T16:27:05.123Z");
+    EXPECT_OK(time_from_text(bytes_from_text("2020-04-02"), &time));
+    EXPECT_EQ(time % DAY_MS, 0);
+    EXPECT_STATUS(time_from_text(bytes_from_text("2020-04-02T16:27:05"), &time), STATUS_MALFORMED);
+    EXPECT_STATUS(time_from_text(bytes_from_text("2020-04-02T24:00:00Z"), &time), STATUS_MALFORMED);
+}
+
+static void a_name_keeps_its_number(void)
+{
+    struct names names = {0};
+    char text[16];
+
+    for (uint32_t i = 0; i < 10000; i++) {
+        snprintf(text, sizeof text, "n%u", i);
+        EXPECT_EQ(names_find(&names, bytes_from_text(text)), NAME_NONE);
+        EXPECT_EQ(names_add(&names, bytes_from_text(text)), i);
+    }
+    for (uint32_t i = 0; i < 10000; i++) {
+        snprintf(text, sizeof text, "n%u", i);
+        EXPECT_EQ(names_add(&names, bytes_from_text(text)), i);
+        EXPECT_EQ(names_find(&names, bytes_from_text(text)), i);
+        EXPECT_TEXT(names_text(&names, i), text);
+    }
+    names_deinit(&names);
+}
+
+static void the_nearest_name_is_one_slip_away(void)
+{
+    struct names names = {0};
+
+    names_add(&names, bytes_from_text("masks"));
+    names_add(&names, bytes_from_text("gowns"));
+    EXPECT_EQ(names_nearest(&names, bytes_from_text("gwons"), 2), 1);
+    EXPECT_EQ(names_nearest(&names, bytes_from_text("mask"), 2), 0);
+    EXPECT_EQ(names_nearest(&names, bytes_from_text("ventilators"), 2), NAME_NONE);
+    EXPECT_EQ(text_distance(bytes_from_text("kitten"), bytes_from_text("sitting")), 3);
+    names_deinit(&names);
+}
+
+static void an_arena_gives_zeroed_memory_apart(void)
+{
+    struct arena arena = {0};
+
+    for (int round = 0; round < 3; round++) {
+        uint8_t *first = arena_take(&arena, 100);
+        uint8_t *large = arena_take(&arena, 100000);
+        for (size_t i = 0; i < 100000; i++) {
+            ENSURE(large[i] == 0);
+        }
+        memset(first, 1, 100);
+        memset(large, 2, 100000);
+        EXPECT_EQ(first[99], 1);
+        arena_reset(&arena);
+    }
+    arena_deinit(&arena);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test_case cases[] = {
+        CASE(checksums_equal_the_published_ones),
+        CASE(every_day_comes_back_from_its_text),
+        CASE(days_that_do_not_exist_are_refused),
+        CASE(times_keep_milliseconds),
+        CASE(a_name_keeps_its_number),
+        CASE(the_nearest_name_is_one_slip_away),
+        CASE(an_arena_gives_zeroed_memory_apart),
+    };
+
+    return run_cases(cases, COUNT_OF(cases), argc, argv);
+}
