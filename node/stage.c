@@ -402,13 +402,11 @@ void stage_entries(struct stage *stage, uint32_t upstream, struct bytes stored)
     struct entry entry;
 
     ENSURE(upstream == 0);
-    while (is_stepping(stage) && has_room(stage)) {
-        enum status status = entry_load(&stored, &entry);
-        if (status != STATUS_OK) {
-            break; /* The end, or bytes that did not survive the way: they are asked for again. */
-        }
+    /* Bytes that did not survive the way end the loop like the end does: they are asked for again.
+     */
+    while (is_stepping(stage) && entry_load(&stored, &entry) == STATUS_OK) {
         stage->upstream.last_known = max_u64(stage->upstream.last_known, entry.seq);
-        if (entry.seq > stage->upstream.next) {
+        if (entry.seq > stage->upstream.next || !has_room(stage)) {
             break;
         }
         if (entry.seq == stage->upstream.next) {
