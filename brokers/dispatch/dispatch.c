@@ -93,11 +93,15 @@ static void step(void *state, uint32_t upstream, const struct entry *entry, stru
     }
 }
 
-static void committed(void *state, const struct entry *entries, size_t count)
+static void committed(void *state, const struct journal_head *head, const struct entry *entries,
+                      size_t count)
 {
     struct dispatch *dispatch = state;
 
-    dispatch->durable = entries[count - 1].seq;
+    (void)entries;
+    (void)count;
+    dispatch->durable = head->last;
+    dispatch->oldest = head->oldest;
     pump(dispatch);
 }
 
@@ -258,6 +262,7 @@ static void wake(void *state, uint64_t now_ms, struct effects *effects)
     if (is_head_time) {
         dispatch->next_head_ms = now_ms + dispatch->options.head_ms;
     }
+    dispatch->has_blocked = false;
     for (size_t i = 0; i < subscribers->count; i++) {
         subscribers->items[i].is_blocked = false;
         subscribers->items[i].is_head_due |= is_head_time;

@@ -172,6 +172,7 @@ static bool settle_send(struct dispatch *dispatch, struct subscriber *subscriber
     } else {
         dispatch->counters.blocked++;
         subscriber->is_blocked = true;
+        dispatch->has_blocked = true;
     }
     return false;
 }
@@ -230,6 +231,24 @@ static void send_head(struct dispatch *dispatch, struct subscriber *subscriber,
     }
 }
 
+/* What comes next for it is no longer kept: it was too slow for too long. */
+static void reset(struct dispatch *dispatch, struct subscriber *subscriber,
+                  const struct stream_span *span)
+{
+    struct bytes peer = {.data = subscriber->peer, .size = subscriber->peer_size};
+    struct reset told = {
+        .oldest = span->oldest,
+        .last = span->last,
+        .why = bytes_from_text("events behind the position are no longer kept"),
+    };
+
+    dispatch->counters.resets++;
+    if (settle_send(dispatch, subscriber,
+                    send_message(dispatch, peer, (struct bytes){0}, &RESET, &told))) {
+        subscribers_remove(&dispatch->subscribers, subscriber);
+    }
+}
+
 /* One turn for one subscriber. True when something was sent or looked at: there may be more. */
 static bool serve(struct dispatch *dispatch, struct subscriber *subscriber)
 {
@@ -248,6 +267,10 @@ static bool serve(struct dispatch *dispatch, struct subscriber *subscriber)
         return true;
     }
     struct stream_span span = stream_span_of(dispatch, filter_party(&subscriber->filter));
+    if (subscriber->position + 1 < span.oldest) {
+        reset(dispatch, subscriber, &span);
+        return true;
+    }
     if (subscriber->position < span.last && subscriber->credit > 0) {
         send_events(dispatch, subscriber, &span);
         return true;
@@ -279,7 +302,7 @@ void pump(struct dispatch *dispatch)
     uint64_t now = world->now_ms(world->context);
     if (sends >= SENDS_PER_PUMP) {
         world->wake_at(world->context, now);
-    } else if (dispatch->counters.blocked > 0) {
+    } else if (dispatch->has_blocked) {
         world->wake_at(world->context, min_u64(now + BLOCKED_RETRY_MS, dispatch->next_head_ms));
     } else {
         world->wake_at(world->context, dispatch->next_head_ms);

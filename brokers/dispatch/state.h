@@ -26,7 +26,8 @@ struct dispatch {
     uint64_t oldest;  /* Own entries still kept. */
     uint64_t durable; /* The last own entry that is committed. */
     uint64_t next_head_ms;
-    size_t pump_at; /* The subscriber to go on with. */
+    bool has_blocked; /* Some subscriber's queue was full since the last wake. */
+    size_t pump_at;   /* The subscriber to go on with. */
     struct chunk chunks[CHUNK_COUNT];
     size_t chunk_next;
     struct parcel *event_header;
