@@ -72,6 +72,7 @@ struct stage {
     uint64_t checkpoint_own;   /* As of the last checkpoint, also one under way. */
     uint64_t checkpoint_taken; /* Upstream entries. */
     uint64_t cursor_saved;     /* As of the last batch handed over. */
+    uint64_t cursor_durable;   /* As of the last commit. */
     uint64_t committed_ms;     /* When that was. */
     uint64_t recover_until;    /* The cursor to reach before going live. */
     uint64_t compare_next;     /* The own entry that recovery must produce next. */
@@ -280,6 +281,7 @@ void stage_committed(struct stage *stage, struct batch *batch, enum status statu
     const struct role *role = stage->options.role;
 
     ENSURE(batch == stage->committing);
+    stage->cursor_durable = stage->cursor_saved;
     if (status != STATUS_OK) {
         fail(stage, status == STATUS_FULL
                         ? "the journal is full: nothing more can be taken in; make room and restart"
@@ -565,6 +567,7 @@ enum status stage_begin(struct stage *stage, const struct journal_head *head)
     stage->compare_next = stage->checkpoint_own + 1;
     stage->upstream.next = stage->checkpoint_taken + 1;
     stage->recover_until = stage->cursor_saved;
+    stage->cursor_durable = stage->cursor_saved;
     enum status status = role->loaded(stage->options.state, stage->options.world, head);
     if (status == STATUS_OK && role->is_source) {
         status = restore_source(stage);
@@ -651,7 +654,7 @@ void stage_report(const struct stage *stage, uint64_t process_id, struct buffer 
         .state = bytes_from_text(state_name(stage->state)),
         .pid = process_id,
         .last = stage->head.last,
-        .cursor = stage->cursor_saved,
+        .cursor = stage->cursor_durable,
         .lag = lag_of(stage),
         .counters = {.items = out.counters, .count = out.count},
     };
