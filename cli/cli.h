@@ -71,7 +71,7 @@ struct cli {
     size_t argument_count;
 };
 
-struct command {
+struct verb {
     const char *name;      /* "need put": one or two words. */
     const char *arguments; /* "FILE|-" for the help; empty when none. */
     size_t argument_min, argument_max;
@@ -80,8 +80,8 @@ struct command {
     int (*run)(struct cli *cli);
 };
 
-extern const struct command commands[];
-extern const size_t command_count;
+extern const struct verb verbs[];
+extern const size_t verb_count;
 
 /* cli/output.c */
 void say(const struct cli *cli, const char *format, ...)
@@ -176,6 +176,6 @@ int run_version(struct cli *cli);
 int run_help(struct cli *cli);
 
 /* The command that runs, for functions that serve several. */
-extern const struct command *running;
+extern const struct verb *running;
 
 #endif

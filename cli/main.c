@@ -15,7 +15,7 @@
 #define ASSIGNMENT_FILTER                                                                          \
     (OPTION_PARTY | OPTION_PRODUCT | OPTION_NEED | OPTION_OFFER | OPTION_STATE)
 
-const struct command commands[] = {
+const struct verb verbs[] = {
     {"import", "DIR", 1, 1, OPTION_REFUSED | OPTION_DRY_RUN,
      "takes a scenario folder in; every row acknowledged, quarantined or refused", run_import},
     {"need put", "FILE|-", 1, 1, OPTION_REFUSED | OPTION_DRY_RUN,
@@ -72,8 +72,8 @@ const struct command commands[] = {
     {"version", "", 0, 0, 0, "versions of program and protocol", run_version},
     {"help", "[VERB]", 0, 2, 0, "this text, or a verb's", run_help},
 };
-const size_t command_count = COUNT_OF(commands);
-const struct command *running;
+const size_t verb_count = COUNT_OF(verbs);
+const struct verb *running;
 
 static struct options options = {.timeout_ms = 10000, .after = 0};
 
@@ -131,21 +131,21 @@ static bool is_given(const struct option_entry *entry)
 }
 
 /* The command named by the first one or two arguments; `*used` says how many. */
-static const struct command *find_command(const char **words, size_t count, size_t *used)
+static const struct verb *find_verb(const char **words, size_t count, size_t *used)
 {
     char two[64] = "";
 
     if (count >= 2) {
         snprintf(two, sizeof two, "%s %s", words[0], words[1]);
     }
-    for (size_t i = 0; i < command_count; i++) {
-        if (strcmp(commands[i].name, two) == 0) {
+    for (size_t i = 0; i < verb_count; i++) {
+        if (strcmp(verbs[i].name, two) == 0) {
             *used = 2;
-            return &commands[i];
+            return &verbs[i];
         }
-        if (count >= 1 && strcmp(commands[i].name, words[0]) == 0) {
+        if (count >= 1 && strcmp(verbs[i].name, words[0]) == 0) {
             *used = 1;
-            return &commands[i];
+            return &verbs[i];
         }
     }
     return NULL;
@@ -159,13 +159,12 @@ static int complain_unknown(const char **words, size_t count)
 
     snprintf(given, sizeof given, "%s%s%s", words[0], count > 1 ? " " : "",
              count > 1 ? words[1] : "");
-    for (size_t i = 0; i < command_count; i++) {
-        const char *typed = strchr(commands[i].name, ' ') != NULL ? given : words[0];
-        uint32_t distance =
-            text_distance(bytes_from_text(commands[i].name), bytes_from_text(typed));
+    for (size_t i = 0; i < verb_count; i++) {
+        const char *typed = strchr(verbs[i].name, ' ') != NULL ? given : words[0];
+        uint32_t distance = text_distance(bytes_from_text(verbs[i].name), bytes_from_text(typed));
         if (distance < best) {
             best = distance;
-            nearest = commands[i].name;
+            nearest = verbs[i].name;
         }
     }
     if (nearest != NULL) {
@@ -175,12 +174,12 @@ static int complain_unknown(const char **words, size_t count)
     return complain(EXIT_USAGE, "no verb \"%s\"; maillon help lists all", given);
 }
 
-static void print_command(const struct command *command)
+static void print_verb(const struct verb *verb)
 {
     char usage[80];
 
-    snprintf(usage, sizeof usage, "%s %s", command->name, command->arguments);
-    printf("  %-30s %s\n", usage, command->text);
+    snprintf(usage, sizeof usage, "%s %s", verb->name, verb->arguments);
+    printf("  %-30s %s\n", usage, verb->text);
 }
 
 static void print_options(uint32_t bits)
@@ -203,20 +202,20 @@ int run_help(struct cli *cli)
     size_t used = 0;
 
     if (cli->argument_count > 0) {
-        const struct command *command = find_command(cli->arguments, cli->argument_count, &used);
-        if (command == NULL) {
+        const struct verb *verb = find_verb(cli->arguments, cli->argument_count, &used);
+        if (verb == NULL) {
             return complain_unknown(cli->arguments, cli->argument_count);
         }
-        printf("maillon %s %s\n  %s\n\n", command->name, command->arguments, command->text);
-        print_options(command->options);
+        printf("maillon %s %s\n  %s\n\n", verb->name, verb->arguments, verb->text);
+        print_options(verb->options);
         return EXIT_DONE;
     }
     printf("maillon: needs and offers in, assignments out\n\n"
            "  maillon import config/demo          take a scenario in\n"
            "  maillon watch                       see what is decided\n"
            "  maillon explain NEED                ask why\n\n");
-    for (size_t i = 0; i < command_count; i++) {
-        print_command(&commands[i]);
+    for (size_t i = 0; i < verb_count; i++) {
+        print_verb(&verbs[i]);
     }
     printf("\nOptions of every verb (maillon help VERB for the others):\n");
     print_options(0);
@@ -241,16 +240,16 @@ int run_version(struct cli *cli)
     return EXIT_DONE;
 }
 
-static int check_usage(const struct command *command, size_t count)
+static int check_usage(const struct verb *verb, size_t count)
 {
-    if (count < command->argument_min || count > command->argument_max) {
-        return complain(EXIT_USAGE, "usage: maillon %s %s", command->name, command->arguments);
+    if (count < verb->argument_min || count > verb->argument_max) {
+        return complain(EXIT_USAGE, "usage: maillon %s %s", verb->name, verb->arguments);
     }
     for (size_t i = 0; i < COUNT_OF(option_entries); i++) {
         const struct option_entry *entry = &option_entries[i];
-        if (entry->bit != 0 && (command->options & entry->bit) == 0 && is_given(entry)) {
+        if (entry->bit != 0 && (verb->options & entry->bit) == 0 && is_given(entry)) {
             return complain(EXIT_USAGE, "\"%s\" has no option --%s; see maillon help %s",
-                            command->name, entry->popt.longName, command->name);
+                            verb->name, entry->popt.longName, verb->name);
         }
     }
     return EXIT_DONE;
@@ -265,7 +264,7 @@ static int run(struct cli *cli, const char **words, size_t count)
         words = (const char **)(uintptr_t)help;
         count = 1;
     }
-    running = find_command(words, count, &used);
+    running = find_verb(words, count, &used);
     if (running == NULL) {
         return complain_unknown(words, count);
     }

@@ -11,7 +11,7 @@
 struct watch {
     struct cli *cli;
     uint64_t last;   /* Position of the last event shown, or of the head. */
-    uint64_t target; /* End there; UINT64_MAX: never. */
+    uint64_t target; /* End at the first head from there on; UINT64_MAX: never. */
     uint64_t shown;
     enum maillon_status status;
     bool is_done;
@@ -64,13 +64,13 @@ static enum maillon_status on_event(const struct maillon_event *event, void *use
         watch->shown++;
         break;
     case MAILLON_HEAD:
+        watch->is_done = event->seq >= watch->target;
         break;
     case MAILLON_RESET:
         watch->status = MAILLON_GAP;
         return MAILLON_GAP;
     }
     watch->last = event->seq;
-    watch->is_done = event->seq >= watch->target;
     return MAILLON_OK;
 }
 
@@ -123,9 +123,6 @@ int run_watch(struct cli *cli)
                                                maillon_status_name(status));
         }
         watch.target = cli->options.party != NULL ? 0 : watch.target;
-        if (watch.target <= (uint64_t)cli->options.after && cli->options.party == NULL) {
-            return EXIT_DONE;
-        }
     }
     enum maillon_status status = maillon_open(&options, &connection);
     if (status != MAILLON_OK) {
