@@ -87,8 +87,8 @@ static enum status fill_store(MDB_env *env, const char *path, uint32_t partition
     return status_from_mdb(mdb_txn_commit(txn));
 }
 
-/* Two flushless meta pages are the one state LMDB cannot recover from, so a new journal is
- * made aside. Another process that made it meanwhile is as good. */
+/* LMDB writes its first two meta pages without a flush, the one state that it cannot recover
+ * from, so a new journal is made aside. Another process that made it meanwhile is as good. */
 static enum status make_store(const struct journal_options *options)
 {
     struct aside aside;
@@ -269,14 +269,15 @@ static enum status open_all(struct journal *journal, const struct journal_option
         journal->meta.partition != options->partition) {
         status = STATUS_INVALID;
     }
-    if (status == STATUS_OK) {
-        measure_store(journal);
-        status = check_tail(journal);
+    if (status != STATUS_OK) {
+        return status;
     }
-    if (status == STATUS_OK && !options->read_only) {
-        status = prepare_writing(journal);
+    measure_store(journal);
+    if (options->read_only) {
+        return STATUS_OK; /* Damage must not keep journal_verify from telling where it is. */
     }
-    return status;
+    status = check_tail(journal);
+    return status == STATUS_OK ? prepare_writing(journal) : status;
 }
 
 enum status journal_open(const struct journal_options *options, struct journal **journal)

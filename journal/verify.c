@@ -1,10 +1,10 @@
 /*
  * verify.c - reads everything and says what does not check.
  *
- * The view is renewed every few thousand items, so that a journal in use can be verified without
- * keeping its pages from being used again: entries never change, and rows are each whole in any
- * view. Pages that are wildly damaged can bring LMDB, and so the process, down; who verifies a
- * journal of doubtful origin does it in a child process.
+ * The view of the log is renewed every few thousand entries, which never change, so that a
+ * journal in use can be verified without keeping its pages from being used again; the rows
+ * take one view. Pages that are wildly damaged can bring LMDB, and so the process, down: who
+ * verifies a journal of doubtful origin does it in a child process.
  */
 #include "journal/internal.h"
 
@@ -95,63 +95,57 @@ static enum status verify_entries(struct journal_reader *reader, struct journal_
     return STATUS_OK;
 }
 
-static void report_row(struct journal_report *report, const struct buffer *key)
+static void report_row(struct journal_report *report, const MDB_val *key)
 {
-    size_t size = min_u64(key->size, ROW_KEY_SIZE_MAX);
-    int used = snprintf(report->problem, sizeof report->problem, "row of table %u, key ",
-                        size > 0 ? key->data[0] : 0u);
+    const uint8_t *data = key->mv_data;
+    size_t size = min_u64(key->mv_size, ROW_KEY_SIZE_MAX);
+    size_t used = (size_t)snprintf(report->problem, sizeof report->problem,
+                                   "row of table %u: checksum; key ", size > 0 ? data[0] : 0u);
 
-    for (size_t i = 1; i < size && (size_t)used + 32 < sizeof report->problem; i++) {
-        used += snprintf(report->problem + used, sizeof report->problem - (size_t)used, "%02x",
-                         key->data[i]);
+    for (size_t i = 1; i < size && used + 3 < sizeof report->problem; i++) {
+        used += (size_t)snprintf(report->problem + used, sizeof report->problem - used, "%02x",
+                                 data[i]);
     }
-    snprintf(report->problem + used, sizeof report->problem - (size_t)used, ": checksum");
 }
 
-/* Checks up to CHUNK_COUNT rows from `*from` on; STATUS_END after the last. Leaves the first key
- * that was not checked, or that does not check, in `*from`. */
-static enum status verify_chunk(MDB_cursor *cursor, struct buffer *from,
-                                struct journal_report *report)
+/* One view, so that the rows can be counted: a page that lost its keys shows in the count. */
+static enum status verify_each_row(MDB_cursor *cursor, struct journal_report *report)
 {
-    MDB_val key = {.mv_size = from->size, .mv_data = from->data};
+    MDB_val key = {0};
     MDB_val stored;
-    int code = mdb_cursor_get(cursor, &key, &stored, from->size > 0 ? MDB_SET_RANGE : MDB_FIRST);
+    int code = mdb_cursor_get(cursor, &key, &stored, MDB_FIRST);
 
-    for (size_t i = 0; code == MDB_SUCCESS; i++) {
+    while (code == MDB_SUCCESS) {
         struct bytes value;
-        enum status status = i < CHUNK_COUNT ? decode_row(&key, &stored, &value) : STATUS_OK;
-        if (status != STATUS_OK || i == CHUNK_COUNT) {
-            from->size = 0;
-            buffer_append(from, key.mv_data, min_u64(key.mv_size, ROW_KEY_SIZE_MAX));
-            return status;
+        if (decode_row(&key, &stored, &value) != STATUS_OK) {
+            report_row(report, &key);
+            return STATUS_CORRUPT;
         }
         report->row_count++;
         code = mdb_cursor_get(cursor, &key, &stored, MDB_NEXT);
     }
-    return code == MDB_NOTFOUND ? STATUS_END : status_from_mdb(code);
+    return code == MDB_NOTFOUND ? STATUS_OK : status_from_mdb(code);
 }
 
 static enum status verify_rows(struct journal_reader *reader, struct journal_report *report)
 {
-    struct buffer from = {0};
-    enum status status = STATUS_OK;
-
-    while (status == STATUS_OK) {
-        MDB_cursor *cursor = NULL;
-        status = renew_view(reader);
-        if (status == STATUS_OK) {
-            status = status_from_mdb(mdb_cursor_open(reader->txn, reader->journal->rows, &cursor));
-        }
-        if (status == STATUS_OK) {
-            status = verify_chunk(cursor, &from, report);
-            mdb_cursor_close(cursor);
-        }
+    MDB_cursor *cursor = NULL;
+    MDB_stat stat;
+    int code = mdb_cursor_open(reader->txn, reader->journal->rows, &cursor);
+    if (code != MDB_SUCCESS) {
+        return status_from_mdb(code);
     }
-    if (status != STATUS_END) {
-        report_row(report, &from);
+    enum status status = verify_each_row(cursor, report);
+    mdb_cursor_close(cursor);
+    if (status == STATUS_OK) {
+        status = status_from_mdb(mdb_stat(reader->txn, reader->journal->rows, &stat));
     }
-    buffer_deinit(&from);
-    return status == STATUS_END ? STATUS_OK : STATUS_CORRUPT;
+    if (status == STATUS_OK && stat.ms_entries != report->row_count) {
+        snprintf(report->problem, sizeof report->problem, "rows: %zu counted, %" PRIu64 " found",
+                 stat.ms_entries, report->row_count);
+        status = STATUS_CORRUPT;
+    }
+    return status;
 }
 
 enum status journal_verify(struct journal *journal, struct journal_report *report)
@@ -162,11 +156,16 @@ enum status journal_verify(struct journal *journal, struct journal_report *repor
     enum status status = journal_reader_open(journal, &reader);
     if (status == STATUS_OK) {
         status = verify_entries(reader, report);
-    } else {
-        snprintf(report->problem, sizeof report->problem, "meta row: %s", status_name(status));
+    }
+    if (status == STATUS_OK) {
+        status = renew_view(reader);
     }
     if (status == STATUS_OK) {
         status = verify_rows(reader, report);
+    }
+    if (status != STATUS_OK && report->problem[0] == '\0') {
+        snprintf(report->problem, sizeof report->problem, "meta row or pages: %s",
+                 status_name(status));
     }
     journal_reader_close(reader);
     return status;
