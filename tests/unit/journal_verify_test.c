@@ -393,6 +393,71 @@ static void another_version_of_the_format_is_refused(void)
     leave_place();
 }
 
+static void expect_hex(const uint8_t *data, size_t size, const char *expected)
+{
+    char text[2048] = {0};
+
+    ENSURE(2 * size < sizeof text);
+    for (size_t i = 0; i < size; i++) {
+        snprintf(text + 2 * i, 3, "%02x", data[i]);
+    }
+    EXPECT_TEXT(bytes_from_text(text), expected);
+}
+
+static void make_example(void)
+{
+    struct journal *journal = open_journal("feed");
+    struct journal_transaction *txn = NULL;
+    struct entry entries[] = {
+        {.time_ms = 1700000000000u,
+         .kind = 3,
+         .version = 1,
+         .flags = ENTRY_SETTLES,
+         .body = bytes_from_text("hello")},
+        {.time_ms = 1700000000250u, .kind = 3, .version = 1, .cause_first = 4, .cause_last = 9},
+    };
+
+    EXPECT_OK(journal_begin(journal, &txn));
+    EXPECT_OK(journal_append(txn, entries, COUNT_OF(entries)));
+    EXPECT_OK(journal_put_row(txn, 1, bytes_from_text("key"), bytes_from_text("value")));
+    EXPECT_OK(journal_commit(txn));
+    journal_close(journal);
+}
+
+/* The worked example of journal/format.md. */
+static void the_bytes_on_disk_are_those_of_the_format(void)
+{
+    enter_place();
+    struct item item;
+
+    make_example();
+    ENSURE(get_item("log", 0, &item));
+    expect_hex(item.key, item.key_size, "000000070000000000000001");
+    expect_hex(item.value, item.value_size,
+               "6e074406030001010068e5cf8b01000000000000000000000000000000000000"
+               "2bc8162c967f34c61e9a3adb1e3d2e7200694c3228ef00f772d78e4559c17a36"
+               "68656c6c6f");
+    ENSURE(get_item("log", 1, &item));
+    expect_hex(item.key, item.key_size, "000000070000000000000002");
+    expect_hex(item.value, item.value_size,
+               "b2314bda03000100fa68e5cf8b01000004000000000000000900000000000000"
+               "15d9df3f324c76354123aede12344c3edfa668235a2583c7f8105e06e6f25e6e");
+    ENSURE(get_item("rows", 0, &item));
+    expect_hex(item.key, item.key_size, "016b6579");
+    expect_hex(item.value, item.value_size, "2585f32b76616c7565");
+    ENSURE(get_item("meta", 0, &item));
+    expect_hex(item.key, item.key_size, "66656564");
+    EXPECT_EQ(load_u32(item.value), checksum(0, item.value + 4, item.value_size - 4));
+    store_u64(item.value + 8, 0x1122334455667788u); /* The epoch differs with every journal. */
+    store_u32(item.value, checksum(0, item.value + 4, item.value_size - 4));
+    expect_hex(item.value, item.value_size,
+               "346d85b001000000887766554433221107000000000000000100000000000000"
+               "0200000000000000000000000000000000000000000000000000000000000000"
+               "0000000000000000000000000000000015d9df3f324c76354123aede12344c3e"
+               "dfa668235a2583c7f8105e06e6f25e6e");
+    leave_place();
+}
+
 enum outcome {
     OUTCOME_HARMLESS,
     OUTCOME_DETECTED,
@@ -516,6 +581,7 @@ int main(int argc, char **argv)
         CASE(exchanged_entries_and_rows_are_found),
         CASE(a_rewritten_history_does_not_end_in_the_same_chain),
         CASE(another_version_of_the_format_is_refused),
+        CASE(the_bytes_on_disk_are_those_of_the_format),
         CASE(no_flipped_bit_of_the_file_yields_a_wrong_entry),
     };
 
