@@ -32,7 +32,7 @@ def run(*command, env=None):
 
 def tracked(*patterns):
     """Files of the project, also new ones that are not ignored."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "--", *patterns],
+    listed = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "-co", "--exclude-standard", "--", *patterns],
                             cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return [file for file in sorted(set(listed.split("\n"))) if file and (ROOT / file).is_file()]
 
