@@ -138,8 +138,12 @@ static bool explain_section(const struct reading *reading, const char *section,
 {
     if (mapping->type != YAML_MAPPING_NODE) {
         write_place(reading, mapping->start_mark);
-        buffer_format(reading->problem, "\"%s\" must hold keys with values",
-                      section[0] == '\0' ? "the file" : section);
+        if (section[0] == '\0') {
+            buffer_append_text(reading->problem, "the file must hold keys with values");
+        } else {
+            buffer_format(reading->problem, "\"%s\" must hold keys with values, or be left out",
+                          section);
+        }
         return true;
     }
     for (yaml_node_pair_t *pair = mapping->data.mapping.pairs.start;

@@ -222,8 +222,11 @@ static void a_key_given_twice_is_refused_with_its_second_place(void)
 
 static void a_value_of_the_wrong_shape_is_refused_with_its_place(void)
 {
-    expect_refused("gateway: 7400\n", "1:10: \"gateway\" must hold keys with values");
-    expect_refused("- data\n", "1:1: \"the file\" must hold keys with values");
+    expect_refused("gateway: 7400\n",
+                   "1:10: \"gateway\" must hold keys with values, or be left out");
+    expect_refused("gateway: # none\nlog: {level: info}\n",
+                   "1:9: \"gateway\" must hold keys with values, or be left out");
+    expect_refused("- data\n", "1:1: the file must hold keys with values");
     expect_refused("gateway:\n  ids_max: [1, 2]\n",
                    "2:12: \"gateway.ids_max\" must be a single value");
     expect_refused("data: {a: b}\n", "1:7: \"data\" must be a single value");
