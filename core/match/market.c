@@ -415,12 +415,9 @@ static enum outcome advance(struct market *market, const struct tick *tick)
         return OUTCOME_UNCHANGED;
     }
     ENSURE(tick->now / DAY_MS <= DAY_MAX);
-    int32_t today = day_of(tick->now);
     market->now_ms = tick->now;
-    if (today != market->today) {
-        market->today = today;
-        settle_new_day(market);
-    }
+    market->today = day_of(tick->now);
+    settle_expired(market);
     return OUTCOME_PASSED_ON;
 }
 

@@ -251,7 +251,7 @@ static void expire_offers(struct market *market)
     }
 }
 
-void settle_new_day(struct market *market)
+void settle_expired(struct market *market)
 {
     expire_needs(market);
     expire_offers(market);

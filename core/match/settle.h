@@ -26,6 +26,6 @@ void settle_need_state(struct market *market, uint32_t number, enum need_state s
 void settle_offer_state(struct market *market, uint32_t number, enum offer_state state);
 
 /* Ends what had its last day before market->today; lists it in expired_needs and expired_offers. */
-void settle_new_day(struct market *market);
+void settle_expired(struct market *market);
 
 #endif
