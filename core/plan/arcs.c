@@ -3,12 +3,14 @@
  */
 #include "core/plan/internal.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Tranche t of class c: higher classes first, inside a class earlier tranches. */
 static int64_t tranche_weight(uint8_t class_number, size_t tranche)
 {
-    int64_t level = (CLASS_COUNT - class_number) * TRANCHE_COUNT + (TRANCHE_COUNT - (int64_t)tranche);
+    int64_t level =
+        (CLASS_COUNT - class_number) * TRANCHE_COUNT + (TRANCHE_COUNT - (int64_t)tranche);
 
     return level * FLOW_WEIGHT_STEP;
 }
@@ -77,6 +79,12 @@ static void sync_offer(struct plan *plan, uint32_t number)
     flow_set_source(plan->flow, number, plan_offer_rest(plan, number));
 }
 
+static void note_moved(struct plan *plan, uint32_t need, uint32_t offer)
+{
+    GROW(plan->moved, plan->moved_capacity, plan->moved_count + 1);
+    plan->moved[plan->moved_count++] = (uint64_t)need << 32 | offer;
+}
+
 /* Sets or removes what differs; a removed arc takes its flow along. */
 static void check_arcs(struct plan *plan, uint32_t need, const struct marks *only)
 {
@@ -94,6 +102,7 @@ static void check_arcs(struct plan *plan, uint32_t need, const struct marks *onl
         }
         struct match match = match_check(plan->market, &plan->options.rules, need, offer);
         if (match.reason != MATCH_POSSIBLE || plan_is_excluded(plan, need, offer)) {
+            note_moved(plan, need, offer);
             flow_remove_arc(plan->flow, need, offer);
         } else if (match.cost != plan->work[i].cost) {
             flow_set_arc(plan->flow, need, offer, match.cost);

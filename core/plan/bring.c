@@ -107,10 +107,10 @@ static size_t group(struct plan *plan, const struct marks *marks, bool of_needs)
     GROW(plan->grouped, plan->grouped_capacity, marks->count);
     for (size_t i = 0; i < marks->count; i++) {
         uint32_t number = marks->items[i];
-        bool is_live = of_needs ? plan_need_is_open(plan, number)
-                                : plan_offer_is_active(plan, number);
-        uint32_t product = of_needs ? plan->market->needs[number].product
-                                    : plan->market->offers[number].product;
+        bool is_live =
+            of_needs ? plan_need_is_open(plan, number) : plan_offer_is_active(plan, number);
+        uint32_t product =
+            of_needs ? plan->market->needs[number].product : plan->market->offers[number].product;
         if (is_live) {
             plan->grouped[count++] = (uint64_t)product << 32 | number;
         }
@@ -275,7 +275,6 @@ static void collect(struct plan *plan)
 
 void plan_optimise(struct plan *plan)
 {
-    plan->moved_count = 0;
     do {
         flow_settle(plan->flow);
         collect(plan);

@@ -28,15 +28,16 @@ void plan_close(struct plan *plan)
         return;
     }
     struct marks *marks[] = {
-        &plan->touched_needs, &plan->touched_offers, &plan->stale_needs,   &plan->stale_offers,
-        &plan->wide_offers,   &plan->pending_needs,  &plan->pending_offers, &plan->dirty_parties,
-        &plan->dirty_products, &plan->dirty_needs,   &plan->dirty_offers,  &plan->dirty_shares,
-        &plan->dirty_fixed,   &plan->dirty_assignments,
+        &plan->touched_needs,  &plan->touched_offers,    &plan->stale_needs,
+        &plan->stale_offers,   &plan->wide_offers,       &plan->pending_needs,
+        &plan->pending_offers, &plan->dirty_parties,     &plan->dirty_products,
+        &plan->dirty_needs,    &plan->dirty_offers,      &plan->dirty_shares,
+        &plan->dirty_fixed,    &plan->dirty_assignments,
     };
     void *owned[] = {
-        plan->needs,   plan->offers,  plan->products, plan->assignments, plan->next,
-        plan->exclusions, plan->answers, plan->moved, plan->missing, plan->ranked,
-        plan->grouped, plan->work,
+        plan->needs,   plan->offers,     plan->products, plan->assignments,
+        plan->next,    plan->exclusions, plan->answers,  plan->moved,
+        plan->missing, plan->ranked,     plan->grouped,  plan->work,
     };
     for (size_t i = 0; i < COUNT_OF(marks); i++) {
         marks_deinit(marks[i]);
@@ -96,6 +97,9 @@ static void count_need(struct plan *plan, const struct plan_need *need, int64_t 
     struct plan_totals *totals = &plan->totals;
     uint64_t units = (uint64_t)(sign * need->counted_units);
 
+    if (need->counted_state == 0) {
+        return; /* Not counted so far. */
+    }
     totals->quarantined += (uint64_t)(need->counted_state == NEED_QUARANTINED ? sign : 0);
     if (need->counted_state == NEED_OPEN) {
         totals->open_needs += (uint64_t)sign;
@@ -255,8 +259,7 @@ static bool offer_arcs_are_stale(const struct plan *plan, const struct offer *be
     return before->capacity != now->capacity && (before->capacity < lot || now->capacity < lot);
 }
 
-static void fold_offer(struct plan *plan, const struct offer *before, uint32_t offer,
-                       uint8_t cause)
+static void fold_offer(struct plan *plan, const struct offer *before, uint32_t offer, uint8_t cause)
 {
     if (cause & CAUSE_NEW) {
         flow_set_source(plan->flow, offer, 0);
@@ -400,9 +403,8 @@ static void fold_market(struct plan *plan, const struct plan_input *input)
     market_apply(plan->market, input->kind, input->command, input->is_quarantined, &change);
     plan_grow(plan);
     if (change.number != NAME_NONE && outcome_has_effect(change.outcome)) {
-        size_t known_now = (size_t)plan->market->party_ids.count +
-                           plan->market->product_ids.count + plan->market->need_ids.count +
-                           plan->market->offer_ids.count;
+        size_t known_now = (size_t)plan->market->party_ids.count + plan->market->product_ids.count +
+                           plan->market->need_ids.count + plan->market->offer_ids.count;
         fold_change(plan, input, &before, &change, known_now > known);
     }
     for (size_t i = 0; i < change.expired_need_count; i++) {
