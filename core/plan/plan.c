@@ -315,6 +315,21 @@ static void fold_product(struct plan *plan, uint64_t lot_before, uint32_t number
     }
 }
 
+/* What has not left yet arrives a day later with every day that passes: costs rise and matches end,
+ * none begins, so bounds stay true. */
+static void fold_day(struct plan *plan)
+{
+    const struct market *market = plan->market;
+
+    for (uint32_t need = 0; need < market->need_ids.count; need++) {
+        bool has_days =
+            market->needs[need].due != DAY_NONE || market->needs[need].latest != DAY_NONE;
+        if (has_days && plan_need_is_open(plan, need)) {
+            marks_add(&plan->stale_needs, need);
+        }
+    }
+}
+
 /* What the market knew of the thing a command is about. */
 struct before {
     struct party party;
@@ -396,6 +411,7 @@ static void fold_market(struct plan *plan, const struct plan_input *input)
 {
     struct before before;
     struct market_change change;
+    int32_t today = plan->market->today;
     size_t known = (size_t)plan->market->party_ids.count + plan->market->product_ids.count +
                    plan->market->need_ids.count + plan->market->offer_ids.count;
 
@@ -406,6 +422,9 @@ static void fold_market(struct plan *plan, const struct plan_input *input)
         size_t known_now = (size_t)plan->market->party_ids.count + plan->market->product_ids.count +
                            plan->market->need_ids.count + plan->market->offer_ids.count;
         fold_change(plan, input, &before, &change, known_now > known);
+    }
+    if (plan->market->today != today) {
+        fold_day(plan);
     }
     for (size_t i = 0; i < change.expired_need_count; i++) {
         touch_need(plan, change.expired_needs[i], CAUSE_CHANGED);
