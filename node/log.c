@@ -129,8 +129,8 @@ static bool is_plain(struct bytes text)
 
 static void add_key(struct line *line, const char *key)
 {
-    bool is_first = line->size == 0 || line->text[line->size - 1] == '{' ||
-                    line->text[line->size - 1] == '>';
+    bool is_first =
+        line->size == 0 || line->text[line->size - 1] == '{' || line->text[line->size - 1] == '>';
 
     if (line->format == FORMAT_JSON) {
         add_text(line, is_first ? "\"" : ",\"");
