@@ -135,6 +135,10 @@ MUST_USE enum status entry_load(struct bytes *bytes, struct entry *entry);
 void entry_chain(const uint8_t previous[JOURNAL_CHAIN_SIZE], const struct entry *entry,
                  uint8_t chain[JOURNAL_CHAIN_SIZE]);
 
+/* Whether `entry` carries the chain it must after one with chain `previous`; zeroes before the
+ * first. */
+MUST_USE bool entry_follows(const uint8_t previous[JOURNAL_CHAIN_SIZE], const struct entry *entry);
+
 /* Reads everything: checksum and chain of each entry, numbering, checksum of each row.
  * On STATUS_CORRUPT `report` says where and what. */
 struct journal_report {
