@@ -295,7 +295,7 @@ void stage_committed(struct stage *stage, struct batch *batch, enum status statu
     stage->head.oldest =
         max_u64(stage->head.oldest, min_u64(batch->trim_upto, stage->head.last) + 1);
     if (batch->entry_count > 0 && role->committed != NULL) {
-        role->committed(stage->options.state, batch->entries, batch->entry_count);
+        role->committed(stage->options.state, &stage->head, batch->entries, batch->entry_count);
     }
     batch_clear(batch);
     stage->committing = NULL;

@@ -74,8 +74,10 @@ struct role {
     /* For sources: an own entry, met again at a restart behind the checkpoint. */
     enum status (*restore)(void *state, const struct entry *entry);
 
-    /* Optional: own entries became durable. Here answers are sent. */
-    void (*committed)(void *state, const struct entry *entries, size_t count);
+    /* Optional: own entries became durable; `head` is that of the own feed now. Here answers are
+     * sent. */
+    void (*committed)(void *state, const struct journal_head *head, const struct entry *entries,
+                      size_t count);
 
     /* Optional: a message from a client. `effects` is NULL unless the role is a source. */
     void (*message)(void *state, const struct client_message *message, struct effects *effects);

@@ -118,11 +118,12 @@ static void answer_ready(struct gateway *gateway, const struct entry *entries, s
     }
 }
 
-static void committed(void *state, const struct entry *entries, size_t count)
+static void committed(void *state, const struct journal_head *head, const struct entry *entries,
+                      size_t count)
 {
     struct gateway *gateway = state;
 
-    gateway->durable = entries[count - 1].seq;
+    gateway->durable = head->last;
     answer_ready(gateway, entries, count);
 }
 
