@@ -17,7 +17,8 @@
 
 #define SLOT_COUNT 64
 #define WINDOW_MS 1000
-#define TAIL_SIZE 8 /* Room kept for what ends a line. */
+#define TAIL_SIZE 8  /* Room kept for what ends a line. */
+#define PAIR_SIZE 32 /* A number, and what stands around a key. */
 
 struct slot {
     const char *message;
@@ -82,9 +83,16 @@ struct line {
     enum log_format format;
 };
 
+/* Closing quotes may reach into the tail. */
+static size_t room(const struct line *line)
+{
+    size_t size_max = LOG_LINE_SIZE_MAX - TAIL_SIZE;
+    return line->size < size_max ? size_max - line->size : 0;
+}
+
 static bool add(struct line *line, const char *data, size_t size)
 {
-    if (size > LOG_LINE_SIZE_MAX - TAIL_SIZE - line->size) {
+    if (size > room(line)) {
         return false;
     }
     memcpy(line->text + line->size, data, size);
@@ -146,7 +154,7 @@ static void add_key(struct line *line, const char *key)
 /* A pair that does not fit as a whole but for a cut text is left out. */
 static bool has_room(const struct line *line, const char *key)
 {
-    return strlen(key) + 32 < LOG_LINE_SIZE_MAX - TAIL_SIZE - line->size;
+    return strlen(key) + PAIR_SIZE < room(line);
 }
 
 static void add_text_pair(struct line *line, const char *key, struct bytes text)

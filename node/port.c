@@ -30,7 +30,6 @@
 #define RECONNECT_MS_MAX 500
 #define HEARTBEAT_MS 2000
 #define HEARTBEAT_TIMEOUT_MS 6000
-#define ENDPOINT_SIZE_MAX 512
 #define HANDLE_COUNT 4
 
 struct port {
@@ -100,7 +99,7 @@ static void set_options(void *socket, const struct port_options *options)
 {
     int64_t size_max = MESSAGE_SIZE_MAX;
 
-    set_int(socket, ZMQ_LINGER, PORT_LINGER_MS);
+    set_int(socket, ZMQ_LINGER, binds(options->kind) ? PORT_LINGER_MS : 0);
     set_int(socket, ZMQ_SNDHWM, options->send_count_max);
     set_int(socket, ZMQ_RCVHWM, options->receive_count_max);
     ENSURE(zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &size_max, sizeof size_max) == 0);
@@ -301,16 +300,6 @@ void port_pause(struct port *port)
 void port_resume(struct port *port)
 {
     port->is_paused = false;
-}
-
-void port_unbind(struct port *port)
-{
-    char endpoint[ENDPOINT_SIZE_MAX];
-    size_t size = sizeof endpoint;
-
-    if (zmq_getsockopt(port->socket, ZMQ_LAST_ENDPOINT, endpoint, &size) == 0) {
-        (void)zmq_unbind(port->socket, endpoint); /* It fails only when it was unbound before. */
-    }
 }
 
 /* Takes `part`: it is sent or closed. */

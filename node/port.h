@@ -11,7 +11,7 @@
 #include "node/loop.h"
 
 #define PORT_FRAME_COUNT_MAX 4
-#define PORT_LINGER_MS 1000 /* How long a closed port's last messages may take to leave. */
+#define PORT_LINGER_MS 1000 /* How long the last messages of a closed ROUTER or PUB may take. */
 
 enum port_kind {
     PORT_ROUTER, /* Binds; the first frame of a message is the peer. */
@@ -60,7 +60,6 @@ void port_close(struct port *port);
  * from the callback. */
 void port_pause(struct port *port);
 void port_resume(struct port *port);
-void port_unbind(struct port *port); /* No new peers; those connected stay. */
 
 /* One message. STATUS_AGAIN: the peer's queue is at its limit, or nobody is connected;
  * STATUS_NOT_FOUND: a ROUTER's peer is gone. Nothing was sent then. */

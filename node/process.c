@@ -488,8 +488,10 @@ static void tell_live(struct process *process)
     }
 }
 
-/* Stopping goes: no new clients; what they sent is taken in until a tick brings nothing more; the
- * last checkpoint; the end, where closing the ports lets the last answers leave. */
+/* Stopping goes: what clients sent is taken in until a tick brings nothing more, or for a
+ * second; the last checkpoint; the end, where closing the ports lets the last answers leave.
+ * The clients' port stays bound until then: to unbind it ends its connections too, and answers
+ * with them. */
 static void go_on_stopping(struct process *process)
 {
     uint64_t received = port_figures(process->clients).received;
@@ -544,9 +546,6 @@ static void on_signal(void *context, int number)
         sd_notify(0, "STOPPING=1");
         process->stopping_ms = loop_now_ms(process->loop);
         process->drained = port_figures(process->clients).received;
-        if (process->clients != NULL) {
-            port_unbind(process->clients);
-        }
     }
 }
 
