@@ -12,6 +12,7 @@
 #include "node/process.h"
 
 #include "node/committer.h"
+#include "node/control.h"
 #include "node/feed.h"
 #include "node/log.h"
 #include "node/metrics.h"
@@ -35,7 +36,6 @@
 #define DRAIN_MS_MAX 1000
 #define CLIENT_SEND_COUNT_MAX 256
 #define CLIENT_RECEIVE_COUNT_MAX 256
-#define CONTROL_COUNT_MAX 64
 #define SPACE_WARN_PERCENT 70
 
 struct process {
@@ -49,7 +49,7 @@ struct process {
     struct feed *feed;
     struct follower *follower;
     struct port *clients;
-    struct port *control;
+    struct control *control;
     struct timer *tick;
     struct timer *wake;
     uint64_t wake_ms; /* The earliest wish; TIME_NONE for none. */
@@ -69,7 +69,6 @@ struct process {
     struct metrics metrics;
     struct arena arena;
     struct buffer answer;
-    struct buffer header;
 };
 
 /* The first reason is the one that counts. */
@@ -314,74 +313,7 @@ static void on_wake(void *context)
     }
 }
 
-/* --- Control requests and figures --------------------------------------------------------- */
-
-static void send_answer(struct process *process, struct bytes peer, const struct header *request,
-                        const char *type)
-{
-    struct header header = {
-        .version = PROTO_VERSION,
-        .type = bytes_from_text(type),
-        .id = request->id,
-    };
-
-    process->header.size = 0;
-    proto_encode(&HEADER, &header, &process->header);
-    struct bytes frames[] = {peer, buffer_view(&process->header), buffer_view(&process->answer)};
-    enum status ignored = port_send(process->control, frames, COUNT_OF(frames));
-    (void)ignored; /* Who asked and left, or takes nothing, asks again. */
-}
-
-static void refuse(struct process *process, struct bytes peer, const struct header *request,
-                   const char *code, const char *why)
-{
-    struct refused refused = {.code = bytes_from_text(code), .why = bytes_from_text(why)};
-
-    process->answer.size = 0;
-    proto_encode(&REFUSED, &refused, &process->answer);
-    send_answer(process, peer, request, REFUSED.name);
-}
-
-static void serve_control(struct process *process, struct bytes peer, const struct header *header,
-                          struct bytes body)
-{
-    const char *type = NULL;
-
-    process->answer.size = 0;
-    if (bytes_equal(header->type, bytes_from_text(STATUS.name))) {
-        stage_report(process->stage, (uint64_t)getpid(), &process->answer);
-        send_answer(process, peer, header, REPORT.name);
-        return;
-    }
-    enum status status = stage_control(process->stage, header->type, body, &type, &process->answer);
-    if (status == STATUS_OK) {
-        send_answer(process, peer, header, type);
-    } else if (status == STATUS_NOT_FOUND) {
-        refuse(process, peer, header, CODE_UNKNOWN, "this role does not know such a request");
-    } else {
-        refuse(process, peer, header, CODE_MALFORMED, status_name(status));
-    }
-}
-
-static void on_control(void *context, const struct port_message *message)
-{
-    struct process *process = context;
-    struct header header = {0};
-    struct refusal refusal;
-
-    process->metrics.control_requests++;
-    arena_reset(&process->arena);
-    if (process->is_over || message->count != 3) {
-        return;
-    }
-    if (proto_decode(&HEADER, message->frames[1], &process->arena, &header, &refusal) !=
-        STATUS_OK) {
-        header = (struct header){0};
-        refuse(process, message->frames[0], &header, refusal.code, refusal.why);
-        return;
-    }
-    serve_control(process, message->frames[0], &header, message->frames[2]);
-}
+/* --- Figures --------------------------------------------------------- */
 
 static uint64_t resident_bytes(void)
 {
@@ -407,6 +339,7 @@ static void collect_metrics(struct process *process)
     metrics->messages_sent = clients.sent;
     metrics->messages_refused = clients.refused;
     metrics->messages_dropped = clients.dropped + process->malformed_count;
+    metrics->control_requests = control_requests(process->control);
     metrics->asks = upstream.asks;
     metrics->replays = upstream.replays;
     metrics->live_bytes = upstream.live_bytes;
@@ -678,19 +611,14 @@ static enum status open_clients(struct process *process)
 
 static enum status open_control(struct process *process)
 {
-    char endpoint[SOCKET_ENDPOINT_SIZE];
-    struct port_options options = {
-        .kind = PORT_ROUTER,
-        .endpoint = endpoint,
-        .send_count_max = CONTROL_COUNT_MAX,
-        .receive_count_max = CONTROL_COUNT_MAX,
-        .receive = on_control,
-        .context = process,
+    struct control_options options = {
+        .loop = process->loop,
+        .run_path = process->options.run_path,
+        .role = process->options.role->name,
+        .stage = process->stage,
     };
-    enum status status = socket_endpoint(process->options.run_path, process->options.role->name,
-                                         "control", endpoint);
 
-    return status == STATUS_OK ? port_open(process->loop, &options, &process->control) : status;
+    return control_open(&options, &process->control);
 }
 
 static enum status open_feeds(struct process *process)
@@ -810,14 +738,13 @@ static void close_all(struct process *process)
 {
     committer_close(process->committer);
     port_close(process->clients);
-    port_close(process->control);
+    control_close(process->control);
     follower_close(process->follower);
     feed_close(process->feed);
     stage_close(process->stage);
     journal_reader_close(process->reader);
     journal_close(process->journal);
     buffer_deinit(&process->answer);
-    buffer_deinit(&process->header);
     arena_deinit(&process->arena);
     loop_close(process->loop);
 }
