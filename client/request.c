@@ -29,9 +29,10 @@ enum maillon_status maillon_to_json(const void *body, size_t size, char **json)
 
 static void describe(const struct refusal *refusal, char *problem)
 {
-    if (problem != NULL) {
-        snprintf(problem, PROBLEM_SIZE, "%s%s%s", refusal->field,
-                 refusal->field[0] == '\0' ? "" : ": ", refusal->why);
+    if (problem != NULL) { /* One byte of the longest does not fit: it is for people. */
+        int size = snprintf(problem, PROBLEM_SIZE, "%s%s%s", refusal->field,
+                            refusal->field[0] == '\0' ? "" : ": ", refusal->why);
+        ENSURE(size >= 0);
     }
 }
 
