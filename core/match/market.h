@@ -12,6 +12,7 @@
 #define CORE_MATCH_MARKET_H
 
 #include "core/base/names.h"
+#include "core/match/expiry.h"
 #include "core/model/record.h"
 
 #define MARKET_NEED_COUNT_MAX 16000000u
@@ -55,6 +56,8 @@ struct place {
     bool is_known;
 };
 
+/* Numbers in `texts` are equal where texts are. They say nothing else, and a restored market may
+ * have others. */
 struct party {
     uint32_t name;        /* Its display name, region ... in market->texts. */
     uint32_t departement; /* Number in `texts`, NAME_NONE when not given. */
@@ -63,6 +66,7 @@ struct party {
     uint64_t roles;
     int32_t lat, lon; /* Micro-degrees, PLACE_NONE. */
     struct place place;
+    uint32_t last_offer; /* The chain of its offers, newest first; NAME_NONE at the end. */
 };
 
 struct number_list { /* Ascending. */
@@ -89,13 +93,15 @@ struct need {
 struct offer {
     uint32_t party, product;
     uint8_t offer_kind, state;
-    uint8_t source; /* Of the capacity report in force; 0: as put. */
+    uint8_t source; /* The most trusted one with a report in force; 0: all is as put. */
     uint32_t lead_days;
     int32_t from, to;
     uint64_t quantity; /* As put. */
     uint64_t per_day;
-    uint64_t source_number;
-    uint64_t capacity; /* Units in all, in force: one period per offer. */
+    uint64_t source_number;           /* The last one of `source`. */
+    uint64_t capacity;                /* Units in all, in force: one period per offer. */
+    struct capacity_reports *reports; /* core/match/capacity.c; NULL before the first. */
+    uint32_t previous_offer;          /* Of the same party, NAME_NONE for its first. */
 };
 
 struct market {
@@ -106,14 +112,18 @@ struct market {
     struct offer *offers;
     size_t party_capacity, product_capacity, need_capacity, offer_capacity;
     uint64_t now_ms;               /* Of the last tick; 0 before the first. */
-    int32_t today;                 /* Of now_ms. */
+    int32_t today;                 /* Of now_ms; DAY_NONE before the first tick. */
     struct candidate_index *index; /* core/match/candidates.c */
+    struct expiry need_ends;       /* Latest days of live needs. */
+    struct expiry offer_ends;      /* Last days of live offers. */
+    struct number_list expired_needs, expired_offers; /* Of the last tick. */
 };
 
 struct market_change {
     enum outcome outcome;
     uint32_t number; /* Of the party, product, need or offer it is about; NAME_NONE for none. */
-    /* Needs and offers that ended because a day passed. Borrowed until the next apply. */
+    /* Needs and offers that ended because a day passed, by day and number. Borrowed until the next
+     * apply. */
     const uint32_t *expired_needs;
     size_t expired_need_count;
     const uint32_t *expired_offers;
@@ -123,7 +133,15 @@ struct market_change {
 void market_open(struct market **market);
 void market_close(struct market *market);
 
-/* Folds one command of `kind`. `is_quarantined`: as the gateway found. Texts are copied. */
+/* Folds one command of `kind`. `is_quarantined`: as the gateway found. Texts are copied.
+ *
+ * A put of a known id changes it. What it names must be known (OUTCOME_UNKNOWN); a need or offer
+ * keeps its party and product, an offer its kind (OUTCOME_CONFLICT); one that has ended stays as it
+ * is (OUTCOME_STATE). New content takes the state that `is_quarantined` says, so a corrected
+ * quantity ends a quarantine as an operator's release does.
+ *
+ * A put or a report counts capacity anew, from today on: days that have passed by then give
+ * nothing. A put that changes the units drops declared reports; more trusted ones stay in force. */
 void market_apply(struct market *market, uint16_t kind, const union command *command,
                   bool is_quarantined, struct market_change *change);
 

@@ -11,9 +11,8 @@
 
 #define COST_MAX ((1u << 20) - 1) /* A sum beyond it counts as this. */
 #define KILOMETRES_UNKNOWN 500    /* When a place is not given. */
-#define KILOMETRES_A_DAY 600 /* Transport days = kilometres / this, rounded up; none below NEAR.   \
-                              */
-#define KILOMETRES_NEAR 150
+#define KILOMETRES_A_DAY 600      /* Transport days = kilometres / this, rounded up. */
+#define KILOMETRES_NEAR 150       /* Below it goods arrive on the day they leave. */
 
 struct match_rules {        /* Weights of the cost, from the configuration. */
     uint32_t per_kilometre; /* 1 */
@@ -36,13 +35,16 @@ enum match_reason {
 };
 const char *match_reason_name(enum match_reason reason);
 
+/* What follows `reason` is set when the pair passes all rules before MATCH_TOO_LATE, else zero.
+ * Goods leave `lead_days` after the first day of production: the offer's first day, or today when
+ * that is later. */
 struct match {
     enum match_reason reason;
     uint32_t cost; /* All terms, at most COST_MAX. */
     uint32_t kilometres;
     uint32_t days_late; /* After due. */
     bool other_region, other_country;
-    int32_t arrival; /* Day; DAY_NONE when the need names no day and the offer none. */
+    int32_t arrival; /* Day; DAY_NONE when the offer names no first day before the first tick. */
 };
 
 /* Checks one pair. Cheap: some tens of nanoseconds. */
@@ -55,7 +57,7 @@ struct candidate {
 };
 
 /* The `kept_max` best offers for a need, ascending by (cost, offer number), into `candidates`.
- * `*bound`: every possible offer that is not among them costs at least this (UINT32_MAX when all
+ * `*bound`: the least cost of a possible offer that is not among them (UINT32_MAX when all
  * are). */
 size_t match_candidates(const struct market *market, const struct match_rules *rules, uint32_t need,
                         struct candidate *candidates, uint32_t *bound);

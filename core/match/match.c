@@ -1,0 +1,141 @@
+#include "core/match/match.h"
+
+#include "core/match/cost.h"
+#include "core/match/distance.h"
+
+struct match_rules match_rules_default(void)
+{
+    return (struct match_rules){
+        .per_kilometre = 1,
+        .other_region = 200,
+        .other_country = 2000,
+        .per_day_late = 500,
+        .kept_max = 32,
+    };
+}
+
+const char *match_reason_name(enum match_reason reason)
+{
+    switch (reason) {
+    case MATCH_POSSIBLE:
+        return "possible";
+    case MATCH_NEED_NOT_OPEN:
+        return "need_not_open";
+    case MATCH_OFFER_NOT_ACTIVE:
+        return "offer_not_active";
+    case MATCH_OTHER_PRODUCT:
+        return "other_product";
+    case MATCH_NO_CAPACITY:
+        return "no_capacity";
+    case MATCH_LOT_UNREACHABLE:
+        return "lot_unreachable";
+    case MATCH_TOO_LATE:
+        return "too_late";
+    case MATCH_SAME_PARTY:
+        return "same_party";
+    }
+    UNREACHABLE();
+}
+
+uint32_t cost_of(const struct match_rules *rules, const struct cost_terms *terms)
+{
+    /* Each product is below 2^62, so the sum fits. */
+    uint64_t cost = (uint64_t)rules->per_kilometre * terms->kilometres +
+                    (uint64_t)rules->per_day_late * terms->days_late +
+                    (terms->other_region ? rules->other_region : 0) +
+                    (terms->other_country ? rules->other_country : 0);
+    return (uint32_t)min_u64(cost, COST_MAX);
+}
+
+int32_t cost_arrival(int32_t leaving, uint32_t kilometres)
+{
+    if (leaving == DAY_NONE || kilometres < KILOMETRES_NEAR) {
+        return leaving;
+    }
+    return leaving + (int32_t)((kilometres + KILOMETRES_A_DAY - 1) / KILOMETRES_A_DAY);
+}
+
+int32_t cost_later(int32_t left, uint32_t left_lead, int32_t right, uint32_t right_lead)
+{
+    /* DAY_NONE lies before every day, and stays there. */
+    int32_t first = left == DAY_NONE ? DAY_NONE : left + (int32_t)left_lead;
+    int32_t second = right == DAY_NONE ? DAY_NONE : right + (int32_t)right_lead;
+    return first > second ? first : second;
+}
+
+uint32_t cost_days_late(int32_t arrival, int32_t due)
+{
+    return due != DAY_NONE && arrival > due ? (uint32_t)(arrival - due) : 0;
+}
+
+/* A share of min(quantity, capacity) units is at least a lot, or it completes the need. */
+uint64_t cost_units_min(const struct market *market, const struct need *need)
+{
+    return min_u64(market->products[need->product].lot, need->quantity);
+}
+
+/* The rules that need no distance. */
+static enum match_reason check_states(const struct market *market, const struct need *need,
+                                      const struct offer *offer)
+{
+    if (need->state != NEED_OPEN) {
+        return MATCH_NEED_NOT_OPEN;
+    }
+    if (offer->state != OFFER_ACTIVE) {
+        return MATCH_OFFER_NOT_ACTIVE;
+    }
+    if (need->product != offer->product) {
+        return MATCH_OTHER_PRODUCT;
+    }
+    if (offer->capacity == 0) {
+        return MATCH_NO_CAPACITY;
+    }
+    if (offer->capacity < cost_units_min(market, need)) {
+        return MATCH_LOT_UNREACHABLE;
+    }
+    return MATCH_POSSIBLE;
+}
+
+static bool is_other(uint32_t left, uint32_t right)
+{
+    return left != NAME_NONE && right != NAME_NONE && left != right;
+}
+
+struct match match_check(const struct market *market, const struct match_rules *rules,
+                         uint32_t need_number, uint32_t offer_number)
+{
+    ENSURE(need_number < market->need_ids.count);
+    ENSURE(offer_number < market->offer_ids.count);
+    const struct need *need = &market->needs[need_number];
+    const struct offer *offer = &market->offers[offer_number];
+
+    enum match_reason reason = check_states(market, need, offer);
+    if (reason != MATCH_POSSIBLE) {
+        return (struct match){.reason = reason};
+    }
+    const struct party *requester = &market->parties[need->party];
+    const struct party *offerer = &market->parties[offer->party];
+    uint32_t kilometres = place_distance(&requester->place, &offerer->place);
+    int32_t leaving = cost_later(market->today, offer->lead_days, offer->from, offer->lead_days);
+    int32_t arrival = cost_arrival(leaving, kilometres);
+    struct cost_terms terms = {
+        .kilometres = kilometres,
+        .days_late = cost_days_late(arrival, need->due),
+        .other_region = is_other(requester->region, offerer->region),
+        .other_country = is_other(requester->country, offerer->country),
+    };
+    if (need->latest != DAY_NONE && arrival > need->latest) {
+        reason = MATCH_TOO_LATE;
+    } else if (need->party == offer->party) {
+        reason = MATCH_SAME_PARTY;
+    }
+    return (struct match){
+        .reason = reason,
+        .cost = cost_of(rules, &terms),
+        .kilometres = terms.kilometres,
+        .days_late = terms.days_late,
+        .other_region = terms.other_region,
+        .other_country = terms.other_country,
+        .arrival = arrival,
+    };
+}
