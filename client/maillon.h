@@ -28,6 +28,9 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default) /* The library exports what is declared here, nothing else.   \
+                                      */
+
 #define MAILLON_ID_SIZE 16
 #define MAILLON_CHAIN_SIZE 32
 #define MAILLON_WINDOW_MAX 65536 /* Submissions without an answer, at most. */
@@ -150,6 +153,8 @@ enum maillon_status maillon_request(const char *endpoint, const char *type, cons
 
 const char *maillon_status_name(enum maillon_status status);
 const char *maillon_version(void);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -59,11 +59,17 @@ struct journal_head {
     uint8_t chain[JOURNAL_CHAIN_SIZE]; /* Of the last entry, also when that is trimmed. */
 };
 
-/* Opens, and when missing makes, the journal. The caller owns `*journal`.
+/* Opens, and when missing makes, the journal. The caller owns `*journal`. A process has the same
+ * journal open once at a time: LMDB's locks do not stand a second time.
  *
- * STATUS_CORRUPT  the last entries or the meta rows do not check
- * STATUS_FULL     no room on disk for `reserve`
- * STATUS_EXISTS   another process has it open for writing */
+ * Read-only it opens beside a writer in another process, takes size and partition from the file,
+ * and leaves the check of the last entries to whoever reads.
+ *
+ * STATUS_NOT_FOUND  read-only, and there is none
+ * STATUS_CORRUPT    the last entries or the meta row do not check
+ * STATUS_INVALID    another version of the format, or made for another partition
+ * STATUS_FULL       no room on disk for `reserve`
+ * STATUS_EXISTS     another process has it open for writing, or the place is taken */
 MUST_USE enum status journal_open(const struct journal_options *options, struct journal **journal);
 void journal_close(struct journal *journal);
 
@@ -79,7 +85,8 @@ MUST_USE enum status journal_commit(struct journal_transaction *txn);
 void journal_abort(struct journal_transaction *txn);
 
 /* Appends the entries in order and sets `seq` and `chain` of each. Bodies are copied.
- * STATUS_TOO_LARGE for a body above JOURNAL_BODY_SIZE_MAX: abort then. */
+ * STATUS_TOO_LARGE for a body above JOURNAL_BODY_SIZE_MAX: abort then. Whatever fails in a
+ * transaction, its commit fails with the same status and changes nothing. */
 MUST_USE enum status journal_append(struct journal_transaction *txn, struct entry *entries,
                                     size_t count);
 
@@ -101,8 +108,8 @@ MUST_USE enum status journal_reader_open(struct journal *journal, struct journal
 void journal_reader_close(struct journal_reader *reader);
 void journal_rest(struct journal_reader *reader); /* Gives the view up until the next seek. */
 
-/* Moves to entry `seq` in a fresh view. STATUS_GAP when it was trimmed; an entry yet to come is
- * fine. */
+/* Moves to entry `seq` in a fresh view. STATUS_GAP when it was trimmed: the reader then stands at
+ * the oldest entry. An entry yet to come is fine. */
 MUST_USE enum status journal_seek(struct journal_reader *reader, uint64_t seq);
 
 /* Reads the next entry; its body is borrowed until the next seek, rest or close. Checks
@@ -135,6 +142,10 @@ MUST_USE enum status entry_load(struct bytes *bytes, struct entry *entry);
 void entry_chain(const uint8_t previous[JOURNAL_CHAIN_SIZE], const struct entry *entry,
                  uint8_t chain[JOURNAL_CHAIN_SIZE]);
 
+/* Whether `entry` carries the chain it must after one with chain `previous`; zeroes before the
+ * first. */
+MUST_USE bool entry_follows(const uint8_t previous[JOURNAL_CHAIN_SIZE], const struct entry *entry);
+
 /* Reads everything: checksum and chain of each entry, numbering, checksum of each row.
  * On STATUS_CORRUPT `report` says where and what. */
 struct journal_report {
@@ -149,9 +160,10 @@ MUST_USE enum status journal_verify(struct journal *journal, struct journal_repo
  * use. It is complete and on disk when this returns STATUS_OK. */
 MUST_USE enum status journal_backup(struct journal *journal, const char *path);
 
-/* For health: bytes in use, size of the map, bytes that the disk still has. */
+/* For health: bytes in use, size of the map, bytes that the disk still has. Also forgets readers
+ * of processes that died, so it belongs on a timer. */
 struct journal_space {
-    uint64_t used;
+    uint64_t used; /* Without the pages that trimming freed. */
     uint64_t size_max;
     uint64_t disk_free;
     uint64_t oldest_reader_age; /* In transactions. */

@@ -16,10 +16,10 @@
 #ifndef NODE_STAGE_H
 #define NODE_STAGE_H
 
-#include "journal/journal.h"
+#include "node/batch.h"
 #include "node/world.h"
 
-#define STAGE_UPSTREAM_COUNT_MAX 4
+#define STAGE_UPSTREAM_COUNT_MAX 1 /* Every role reads one feed, or none. */
 #define STAGE_BATCH_ENTRY_COUNT_MAX 16384
 #define STAGE_BATCH_SIZE_MAX ((size_t)8 * 1024 * 1024)
 #define STAGE_ROW_TABLE 1 /* The stage's own rows; roles use tables from 2 on. */
@@ -74,14 +74,16 @@ struct role {
     /* For sources: an own entry, met again at a restart behind the checkpoint. */
     enum status (*restore)(void *state, const struct entry *entry);
 
-    /* Optional: own entries became durable. Here answers are sent. */
-    void (*committed)(void *state, const struct entry *entries, size_t count);
+    /* Optional: own entries became durable; `head` is that of the own feed now. Here answers are
+     * sent. */
+    void (*committed)(void *state, const struct journal_head *head, const struct entry *entries,
+                      size_t count);
 
-    /* Optional: a message from a client. */
+    /* Optional: a message from a client. `effects` is NULL unless the role is a source. */
     void (*message)(void *state, const struct client_message *message, struct effects *effects);
 
-    /* Optional: the time asked for by wake_at has come. `effects` is NULL unless the role is a
-     * source. */
+    /* Optional: the stage went live, or the time asked for by wake_at has come. `effects` as in
+     * `message`. */
     void (*wake)(void *state, uint64_t now_ms, struct effects *effects);
 
     /* A checkpoint: the rows that changed since the last one. */
@@ -100,7 +102,6 @@ struct stage_options {
     const struct role *role;
     void *state;
     const struct world *world;
-    uint32_t upstream_count;   /* 0 for a source. */
     size_t checkpoint_entries; /* A checkpoint after this many entries taken in (or, for a source,
                                   appended). */
     uint64_t keep_entries;     /* Own entries kept behind the last checkpoint; 0 for all. */
@@ -127,7 +128,11 @@ void stage_wake(struct stage *stage, uint64_t now_ms);
 /* False while a batch is full: leave client messages in their socket until it is true again. */
 bool stage_takes_messages(const struct stage *stage);
 
-/* Answers a control request (type "status", "replay", or the role's): see proto/messages.h. */
+/* Appends the body of a "report" about the stage and its role. */
+void stage_report(const struct stage *stage, uint64_t process_id, struct buffer *answer);
+
+/* Answers a control request ("replay", or one of the role's): see proto/messages.h.
+ * STATUS_NOT_FOUND when nobody knows it, a status of the decoder when its body is wrong. */
 enum status stage_control(struct stage *stage, struct bytes type, struct bytes body,
                           const char **answer_type, struct buffer *answer);
 
@@ -137,30 +142,5 @@ bool stage_is_stopped(const struct stage *stage);
 bool stage_is_live(const struct stage *stage); /* Recovered: it serves. */
 
 struct journal_head stage_head(const struct stage *stage);
-
-/* A batch, as the world that commits it sees it. */
-struct batch_row {
-    uint8_t table;
-    bool is_deleted;
-    size_t key_start, key_size; /* In `rows_bytes`. */
-    size_t value_start, value_size;
-};
-struct batch {
-    struct entry *entries; /* Bodies are filled in by batch_bodies. */
-    size_t entry_count;
-    struct batch_row *rows;
-    size_t row_count;
-    uint64_t trim_upto; /* 0: nothing to forget. */
-    /* The rest is the stage's. */
-    size_t entry_capacity, row_capacity;
-    struct buffer bodies, rows_bytes;
-    size_t *body_starts;
-    size_t body_starts_capacity;
-    bool is_checkpoint;
-};
-
-/* Writes a batch into a journal: what a world's commit does on its thread. Sets seq and chain of
- * the entries. */
-MUST_USE enum status batch_write(struct batch *batch, struct journal *journal);
 
 #endif

@@ -21,6 +21,9 @@ struct world {
     /* Milliseconds since 1970. Never goes back. */
     uint64_t (*now_ms)(void *context);
 
+    /* Bytes that may still be written: what the disk or the map has left, whichever is less. */
+    uint64_t (*space_free)(void *context);
+
     /* Sends two frames to a client. STATUS_AGAIN when its queue is at its limit (nothing was sent),
      * STATUS_NOT_FOUND when it is gone. Never waits. */
     enum status (*send)(void *context, struct bytes peer, struct bytes header, struct bytes body);

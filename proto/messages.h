@@ -79,6 +79,7 @@ struct credit {
 /* dispatch -> client: "event". Each item is a map with "t" ("assignment" or "answer") in front of
  * the fields of struct assignment_event or struct answer_event. */
 struct event {
+    uint64_t last;             /* The stream's last position when this was sent. */
     struct record_list events; /* of struct raw_item */
 };
 struct raw_item {

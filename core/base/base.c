@@ -100,10 +100,10 @@ uint32_t checksum(uint32_t seed, const void *data, size_t size)
 
     for (; size >= 8; size -= 8, byte += 8) {
         uint64_t word = load_u64(byte) ^ crc;
-        crc = 0;
-        for (int i = 0; i < 8; i++) {
-            crc ^= crc_tables[7 - i][(word >> (8 * i)) & 0xff];
-        }
+        crc = crc_tables[7][word & 0xff] ^ crc_tables[6][(word >> 8) & 0xff] ^
+              crc_tables[5][(word >> 16) & 0xff] ^ crc_tables[4][(word >> 24) & 0xff] ^
+              crc_tables[3][(word >> 32) & 0xff] ^ crc_tables[2][(word >> 40) & 0xff] ^
+              crc_tables[1][(word >> 48) & 0xff] ^ crc_tables[0][word >> 56];
     }
     for (; size > 0; size--, byte++) {
         crc = (crc >> 8) ^ crc_tables[0][(crc ^ *byte) & 0xff];
@@ -135,31 +135,35 @@ uint64_t hash_bytes(const void *data, size_t size)
     return size == 0 ? hash : hash_u64(hash ^ tail);
 }
 
-/* Compilers turn these loops into one move, swapped where needed. */
-#define STORE(name, type, shift)                                                                   \
-    void name(uint8_t *target, type value)                                                         \
+/* One move each, swapped where the machine's order is the other one. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define LITTLE(value, bits) (value)
+#define BIG(value, bits) __builtin_bswap##bits(value)
+#else
+#define LITTLE(value, bits) __builtin_bswap##bits(value)
+#define BIG(value, bits) (value)
+#endif
+#define STORE(name, bits, order)                                                                   \
+    void name(uint8_t *target, uint##bits##_t value)                                               \
     {                                                                                              \
-        for (size_t i = 0; i < sizeof value; i++) {                                                \
-            target[i] = (uint8_t)(value >> (8 * (shift)));                                         \
-        }                                                                                          \
+        uint##bits##_t ordered = order(value, bits);                                               \
+        memcpy(target, &ordered, sizeof ordered);                                                  \
     }
-#define LOAD(name, type, shift)                                                                    \
-    type name(const uint8_t *source)                                                               \
+#define LOAD(name, bits, order)                                                                    \
+    uint##bits##_t name(const uint8_t *source)                                                     \
     {                                                                                              \
-        type value = 0;                                                                            \
-        for (size_t i = 0; i < sizeof value; i++) {                                                \
-            value = (type)(value | ((type)source[i] << (8 * (shift))));                            \
-        }                                                                                          \
-        return value;                                                                              \
+        uint##bits##_t ordered;                                                                    \
+        memcpy(&ordered, source, sizeof ordered);                                                  \
+        return order(ordered, bits);                                                               \
     }
 
-STORE(store_u16, uint16_t, i)
-STORE(store_u32, uint32_t, i)
-STORE(store_u64, uint64_t, i)
-STORE(store_u32_be, uint32_t, sizeof value - 1 - i)
-STORE(store_u64_be, uint64_t, sizeof value - 1 - i)
-LOAD(load_u16, uint16_t, i)
-LOAD(load_u32, uint32_t, i)
-LOAD(load_u64, uint64_t, i)
-LOAD(load_u32_be, uint32_t, sizeof value - 1 - i)
-LOAD(load_u64_be, uint64_t, sizeof value - 1 - i)
+STORE(store_u16, 16, LITTLE)
+STORE(store_u32, 32, LITTLE)
+STORE(store_u64, 64, LITTLE)
+STORE(store_u32_be, 32, BIG)
+STORE(store_u64_be, 64, BIG)
+LOAD(load_u16, 16, LITTLE)
+LOAD(load_u32, 32, LITTLE)
+LOAD(load_u64, 64, LITTLE)
+LOAD(load_u32_be, 32, BIG)
+LOAD(load_u64_be, 64, BIG)

@@ -91,8 +91,8 @@ int64_t flow_sink_wanted(const struct flow *flow, uint32_t sink);
 uint32_t flow_source_count(const struct flow *flow);
 uint32_t flow_sink_count(const struct flow *flow);
 
-/* The arcs of a sink, ascending by source. Borrowed until the next change. */
-const struct flow_arc *flow_arcs(const struct flow *flow, uint32_t sink, size_t *count);
+/* The arcs of a sink, ascending by source. Borrowed until the next change or call of this. */
+const struct flow_arc *flow_arcs(struct flow *flow, uint32_t sink, size_t *count);
 int64_t flow_units(const struct flow *flow, uint32_t sink, uint32_t source);
 
 /* Puts back what flow_source_capacity, flow_price, the tranches and flow_arcs gave after a settle.

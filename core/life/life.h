@@ -14,7 +14,8 @@ enum mover {
 };
 
 /* The state after `command` (KIND_ASSIGNMENT_*) by `mover` in `state`; `accepted_by` has a bit
- * 1 << mover for each side that accepted so far. STATUS_INVALID when the table has no such move. */
+ * 1 << mover for each side that accepted so far. The plan proposes anew with KIND_ASSIGNMENT and
+ * supersedes with KIND_ASSIGNMENT_CANCEL. STATUS_INVALID when the table has no such move. */
 MUST_USE enum status life_move(enum assignment_state state, uint16_t command, enum mover mover,
                                uint32_t accepted_by, enum assignment_state *next);
 

@@ -170,6 +170,7 @@ enum assignment_state {
 
 /* An assignment as allocate tells it and clients see it. */
 struct assignment_event {
+    struct bytes type;   /* "t": "assignment" for clients, empty inside allocate's feed. */
     uint64_t seq;        /* Position in the stream it is read from; 0 inside the feed. */
     uint64_t assignment; /* Number. */
     uint64_t state;      /* enum assignment_state. */
@@ -191,6 +192,7 @@ struct assignment_event {
 
 /* What became of accept, decline, ship, receive or cancel. */
 struct answer_event {
+    struct bytes type; /* "t": "answer" for clients. */
     uint64_t seq;
     struct bytes id; /* Submission id. */
     uint64_t assignment;

@@ -64,10 +64,22 @@ struct plan_assignment {
     uint8_t state;       /* enum assignment_state, 0: no such number. */
     uint8_t accepted_by; /* Bits 1 << enum mover. */
     uint32_t cost, kilometres;
+    int32_t arrival; /* Day, DAY_NONE when as soon as possible. */
     int64_t quantity;
 };
 uint64_t plan_assignment_count(const struct plan *plan); /* Highest number. */
 const struct plan_assignment *plan_assignment(const struct plan *plan, uint64_t number);
+
+/* The assignments of a need that give it something (live or received): the first after 0, then the
+ * one after each, 0 behind the last. In no particular order. */
+uint64_t plan_next_of_need(const struct plan *plan, uint32_t need, uint64_t number);
+
+/* Units of live and received assignments. */
+int64_t plan_need_promised(const struct plan *plan, uint32_t need);
+int64_t plan_offer_promised(const struct plan *plan, uint32_t offer);
+
+bool plan_is_excluded(const struct plan *plan, uint32_t need, uint32_t offer); /* By a party. */
+const struct match_rules *plan_rules(const struct plan *plan);
 
 struct plan_totals {
     uint64_t needs, open_needs, offers, active_offers, parties, products;

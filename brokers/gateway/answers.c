@@ -1,0 +1,192 @@
+#include "brokers/gateway/answers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define QUEUE_COUNT_MIN 64
+
+static void grow(struct answers_queue *queue)
+{
+    size_t capacity = queue->capacity == 0 ? QUEUE_COUNT_MIN : queue->capacity * 2;
+    struct waiting *items = memory_take(capacity, sizeof *items);
+
+    for (size_t i = 0; i < queue->capacity; i++) {
+        items[i] = queue->items[(queue->first + i) % queue->capacity];
+    }
+    free(queue->items);
+    queue->items = items;
+    queue->capacity = capacity;
+    queue->first = 0;
+}
+
+struct waiting *answers_push(struct answers_queue *queue, struct bytes peer,
+                             struct bytes request_id)
+{
+    ENSURE(peer.size <= PEER_SIZE_MAX);
+    ENSURE(request_id.size <= REQUEST_ID_SIZE_MAX);
+    if (queue->count == queue->capacity) {
+        grow(queue);
+    }
+    struct waiting *waiting = &queue->items[(queue->first + queue->count++) % queue->capacity];
+    memcpy(waiting->peer, peer.data, peer.size);
+    waiting->peer_size = peer.size;
+    if (request_id.size > 0) {
+        memcpy(waiting->request_id, request_id.data, request_id.size);
+    }
+    waiting->request_id_size = request_id.size;
+    waiting->seq_last = 0;
+    waiting->verdict_count = 0;
+    return waiting;
+}
+
+struct verdict *waiting_add(struct waiting *waiting, struct bytes id)
+{
+    ENSURE(id.size == SUBMISSION_ID_SIZE);
+    GROW(waiting->verdicts, waiting->verdict_capacity, waiting->verdict_count + 1);
+    struct verdict *verdict = &waiting->verdicts[waiting->verdict_count++];
+
+    /* The refusal's texts are written when they are used. */
+    memcpy(verdict->id, id.data, sizeof verdict->id);
+    verdict->seq = 0;
+    verdict->position = 0;
+    verdict->is_quarantined = false;
+    verdict->retry_after_ms = 0;
+    verdict->refusal.code = "";
+    verdict->refusal.field[0] = '\0';
+    verdict->refusal.why[0] = '\0';
+    return verdict;
+}
+
+struct waiting *answers_first(struct answers_queue *queue)
+{
+    return queue->count == 0 ? NULL : &queue->items[queue->first];
+}
+
+void answers_pop(struct answers_queue *queue)
+{
+    ENSURE(queue->count > 0);
+    queue->first = (queue->first + 1) % queue->capacity;
+    queue->count--;
+}
+
+void answers_deinit(struct answers_queue *queue)
+{
+    for (size_t i = 0; i < queue->capacity; i++) {
+        free(queue->items[i].verdicts);
+    }
+    free(queue->items);
+    *queue = (struct answers_queue){0};
+}
+
+static void refuse_result(struct result *result, const struct refusal *refusal)
+{
+    result->code = bytes_from_text(refusal->code);
+    result->field = bytes_from_text(refusal->field);
+    result->why = bytes_from_text(refusal->why);
+}
+
+/* The stored answer of entry `seq`, when it really holds this id and this body. */
+static void repeat_result(const struct verdict *verdict, const struct world *world,
+                          struct arena *arena, struct result *result)
+{
+    static const struct refusal conflict = {
+        .code = CODE_CONFLICT,
+        .field = "id",
+        .why = "this submission id was used for another command",
+    };
+    struct buffer stored = {0};
+    struct entry entry;
+    struct intake intake;
+    struct refusal refusal;
+
+    enum status status = world->read(world->context, verdict->seq, 1, &stored);
+    struct bytes kept = arena_copy(arena, buffer_view(&stored));
+    buffer_deinit(&stored);
+    if (status == STATUS_OK) {
+        status = entry_load(&kept, &entry);
+    }
+    if (status == STATUS_OK) {
+        status = proto_decode(&INTAKE, entry.body, arena, &intake, &refusal);
+    }
+    struct bytes id = {verdict->id, sizeof verdict->id};
+    if (status != STATUS_OK || !bytes_equal(intake.id, id) || entry.kind != verdict->command_kind ||
+        hash_bytes(intake.body.data, intake.body.size) != verdict->body_hash) {
+        refuse_result(result, &conflict);
+        return;
+    }
+    result->accepted = true;
+    result->position = intake.position;
+    result->quarantined = intake.quarantined;
+    result->chain = arena_copy(arena, (struct bytes){entry.chain, sizeof entry.chain});
+}
+
+static void fill_result(const struct verdict *verdict, const struct world *world,
+                        const struct entry *entries, size_t entry_count, struct arena *arena,
+                        struct result *result)
+{
+    *result = (struct result){.id = {verdict->id, sizeof verdict->id}};
+    switch (verdict->kind) {
+    case VERDICT_REFUSED:
+        refuse_result(result, &verdict->refusal);
+        result->retry_after_ms = verdict->retry_after_ms;
+        return;
+    case VERDICT_REPEATED:
+        repeat_result(verdict, world, arena, result);
+        return;
+    case VERDICT_TAKEN:
+        ENSURE(entry_count > 0);
+        ENSURE(verdict->seq >= entries[0].seq);
+        ENSURE(verdict->seq - entries[0].seq < entry_count);
+        result->accepted = true;
+        result->position = verdict->position;
+        result->quarantined = verdict->is_quarantined;
+        result->why = bytes_from_text(verdict->refusal.why);
+        result->chain = (struct bytes){entries[verdict->seq - entries[0].seq].chain, CHAIN_SIZE};
+        return;
+    }
+    UNREACHABLE();
+}
+
+static enum status send_message(const struct world *world, struct bytes peer,
+                                struct bytes request_id, const struct message *message,
+                                const void *record)
+{
+    struct header header = {
+        .version = PROTO_VERSION, .type = bytes_from_text(message->name), .id = request_id};
+    struct buffer frames = {0};
+
+    proto_encode(&HEADER, &header, &frames);
+    size_t header_size = frames.size;
+    proto_encode(message, record, &frames);
+    enum status status =
+        world->send(world->context, peer, (struct bytes){frames.data, header_size},
+                    (struct bytes){frames.data + header_size, frames.size - header_size});
+    buffer_deinit(&frames);
+    return status;
+}
+
+enum status answers_send(const struct waiting *waiting, const struct world *world,
+                         const struct entry *entries, size_t entry_count, struct arena *arena)
+{
+    struct result *results = arena_take(arena, waiting->verdict_count * sizeof *results);
+    struct answers answers = {.results = {.items = results, .count = waiting->verdict_count}};
+
+    for (size_t i = 0; i < waiting->verdict_count; i++) {
+        fill_result(&waiting->verdicts[i], world, entries, entry_count, arena, &results[i]);
+    }
+    return send_message(world, (struct bytes){waiting->peer, waiting->peer_size},
+                        (struct bytes){waiting->request_id, waiting->request_id_size}, &ANSWERS,
+                        &answers);
+}
+
+enum status answers_refuse(const struct world *world, struct bytes peer, struct bytes request_id,
+                           const struct refusal *refusal)
+{
+    struct refused refused = {
+        .code = bytes_from_text(refusal->code),
+        .field = bytes_from_text(refusal->field),
+        .why = bytes_from_text(refusal->why),
+    };
+
+    return send_message(world, peer, request_id, &REFUSED, &refused);
+}

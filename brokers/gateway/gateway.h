@@ -1,0 +1,29 @@
+/*
+ * gateway.h - the only entrance: takes submissions in, durably, then acknowledges.
+ *
+ * A command is decoded, checked against what is known, given the next place in its submitter's
+ * sequence and journaled; the answer leaves after the commit. The same id with the same body
+ * gets the same answer for ever; with another body it is a conflict. What cannot be taken is
+ * refused with the field and the reason, never dropped. Time enters the system here, as tick
+ * entries.
+ */
+#ifndef BROKERS_GATEWAY_GATEWAY_H
+#define BROKERS_GATEWAY_GATEWAY_H
+
+#include "node/stage.h"
+
+struct gateway; /* The state of the role. */
+
+struct gateway_options {
+    uint32_t tick_ms;     /* Between two ticks. */
+    uint64_t ids_max;     /* Submission ids kept; beyond it commands are refused as full. */
+    uint64_t space_floor; /* Bytes of space below which commands are refused as full. */
+};
+
+extern const struct role gateway_role;
+
+/* The caller owns `*gateway`. */
+void gateway_open(const struct gateway_options *options, struct gateway **gateway);
+void gateway_close(struct gateway *gateway);
+
+#endif

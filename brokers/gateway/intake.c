@@ -1,0 +1,273 @@
+/*
+ * intake.c - one command: known id? well formed? known references? plausible? Then in.
+ *
+ * The gateway folds what it takes in into a market of its own, so a command is judged against
+ * everything accepted before it, also in the same message.
+ */
+#include "brokers/gateway/state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RETRY_FULL_MS 5000
+#define SUGGEST_COUNT_MAX 1000 /* Beyond so many names the nearest one is not looked for. */
+#define SUGGEST_DISTANCE_MAX 2
+
+static const struct bytes local_user = {(const uint8_t *)"local", 5};
+static const struct bytes gateway_user = {(const uint8_t *)"gateway", 7};
+
+static void refuse(struct refusal *refusal, const char *code, const char *field, const char *why)
+{
+    refusal->code = code;
+    snprintf(refusal->field, sizeof refusal->field, "%s", field);
+    snprintf(refusal->why, sizeof refusal->why, "%s", why);
+}
+
+bool intake_is_full(const struct gateway *gateway, struct refusal *refusal)
+{
+    const struct market *market = gateway->market;
+
+    if (gateway->world->space_free(gateway->world->context) < gateway->options.space_floor) {
+        refuse(refusal, CODE_FULL, "", "the journal's disk is below its floor of free space");
+        return true;
+    }
+    if (gateway->ids.count >= gateway->options.ids_max) {
+        refuse(refusal, CODE_FULL, "", "the limit of submission ids is reached (gateway.ids_max)");
+        return true;
+    }
+    if (market->need_ids.count >= MARKET_NEED_COUNT_MAX ||
+        market->offer_ids.count >= MARKET_OFFER_COUNT_MAX ||
+        market->party_ids.count >= MARKET_PARTY_COUNT_MAX ||
+        market->product_ids.count >= MARKET_PRODUCT_COUNT_MAX) {
+        refuse(refusal, CODE_FULL, "",
+               "the limit of parties, products, needs or offers is reached");
+        return true;
+    }
+    return false;
+}
+
+/* True when `names` knows `id`; else the refusal names `field`, with the nearest name when that is
+ * cheap. */
+static bool check_known(const struct names *names, struct bytes id, const char *field,
+                        struct refusal *refusal)
+{
+    if (names_find(names, id) != NAME_NONE) {
+        return true;
+    }
+    uint32_t nearest = names->count > SUGGEST_COUNT_MAX
+                           ? NAME_NONE
+                           : names_nearest(names, id, SUGGEST_DISTANCE_MAX);
+    refuse(refusal, CODE_UNKNOWN, field, "");
+    if (nearest == NAME_NONE) {
+        snprintf(refusal->why, sizeof refusal->why, "no %s with id \"%.*s\" is known", field,
+                 BYTES_ARGS(id));
+    } else {
+        snprintf(refusal->why, sizeof refusal->why,
+                 "no %s with id \"%.*s\" is known; did you mean \"%.*s\"?", field, BYTES_ARGS(id),
+                 BYTES_ARGS(names_text(names, nearest)));
+    }
+    return false;
+}
+
+static bool check_references(const struct market *market, uint16_t kind,
+                             const union command *command, struct refusal *refusal)
+{
+    switch (kind) {
+    case KIND_NEED_PUT:
+        return check_known(&market->party_ids, command->need_put.party, "party", refusal) &&
+               check_known(&market->product_ids, command->need_put.product, "product", refusal);
+    case KIND_OFFER_PUT:
+        return check_known(&market->party_ids, command->offer_put.party, "party", refusal) &&
+               check_known(&market->product_ids, command->offer_put.product, "product", refusal);
+    case KIND_CAPACITY_PUT:
+        return check_known(&market->offer_ids, command->capacity_put.offer, "offer", refusal);
+    case KIND_NEED_CANCEL:
+    case KIND_NEED_RELEASE:
+        return check_known(&market->need_ids, command->id_command.id, "need", refusal);
+    case KIND_OFFER_WITHDRAW:
+    case KIND_OFFER_RELEASE:
+        return check_known(&market->offer_ids, command->id_command.id, "offer", refusal);
+    case KIND_ASSIGNMENT_ACCEPT:
+    case KIND_ASSIGNMENT_DECLINE:
+    case KIND_ASSIGNMENT_SHIP:
+    case KIND_ASSIGNMENT_RECEIVE:
+    case KIND_ASSIGNMENT_CANCEL:
+        return check_known(&market->party_ids, command->assignment.party, "party", refusal);
+    default:
+        return true;
+    }
+}
+
+/* What the market says to a command it did not take. */
+static bool check_outcome(enum outcome outcome, struct refusal *refusal)
+{
+    switch (outcome) {
+    case OUTCOME_CREATED:
+    case OUTCOME_CHANGED:
+    case OUTCOME_UNCHANGED:
+    case OUTCOME_QUARANTINED:
+    case OUTCOME_ENDED:
+    case OUTCOME_PASSED_ON:
+        return true;
+    case OUTCOME_STALE:
+        refuse(refusal, CODE_STATE, "number",
+               "a newer or better sourced report about these days is known");
+        return false;
+    case OUTCOME_UNKNOWN:
+        refuse(refusal, CODE_UNKNOWN, "", "it names something nobody knows");
+        return false;
+    case OUTCOME_CONFLICT:
+        refuse(refusal, CODE_CONFLICT, "product",
+               "party, product and kind stay for ever: end this one and put a new one");
+        return false;
+    case OUTCOME_STATE:
+        refuse(refusal, CODE_STATE, "", "not possible in the state it is in");
+        return false;
+    }
+    UNREACHABLE();
+}
+
+/* The limit that makes it implausible, for people. */
+static void explain_quarantine(const struct market *market, uint16_t kind,
+                               const union command *command, struct refusal *reason)
+{
+    bool is_need = kind == KIND_NEED_PUT;
+    struct bytes id = is_need ? command->need_put.product : command->offer_put.product;
+    const struct product *product = &market->products[market_find_product(market, id)];
+
+    refuse(reason, "", "", "");
+    snprintf(reason->why, sizeof reason->why,
+             "held back: above %s %llu of product \"%.*s\" until it is released",
+             is_need ? "need_max" : "offer_max",
+             (unsigned long long)(is_need ? product->need_max : product->offer_max),
+             BYTES_ARGS(id));
+}
+
+static uint32_t submitter_of(struct gateway *gateway, struct bytes user)
+{
+    uint32_t number = names_add(&gateway->submitters, user);
+
+    GROW(gateway->positions, gateway->position_capacity, (size_t)number + 1);
+    return number;
+}
+
+static void append(struct gateway *gateway, uint16_t kind, const struct intake *intake,
+                   struct effects *effects)
+{
+    uint64_t seq = effect_next_seq(effects);
+
+    gateway->scratch.size = 0;
+    proto_encode(&INTAKE, intake, &gateway->scratch);
+    effect_append(effects, kind, buffer_view(&gateway->scratch));
+    ids_add(&gateway->ids, seq, intake->id);
+}
+
+/* Decodes and checks; on success the command is part of the market. */
+static bool admit(struct gateway *gateway, const struct message *message, struct bytes body,
+                  union command *command, struct verdict *verdict)
+{
+    struct refusal *refusal = &verdict->refusal;
+    struct market_change change;
+
+    if (proto_decode(message, body, &gateway->arena, command, refusal) != STATUS_OK ||
+        !check_references(gateway->market, message->kind, command, refusal)) {
+        return false;
+    }
+    bool is_implausible = market_is_implausible(gateway->market, message->kind, command);
+    market_apply(gateway->market, message->kind, command, is_implausible, &change);
+    if (!check_outcome(change.outcome, refusal)) {
+        return false;
+    }
+    market_rows_note(&gateway->rows, message->kind, &change);
+    verdict->is_quarantined = is_implausible;
+    if (is_implausible) {
+        explain_quarantine(gateway->market, message->kind, command, refusal);
+    }
+    return true;
+}
+
+static void refuse_type(const struct submission *submission, struct refusal *refusal)
+{
+    refuse(refusal, CODE_UNKNOWN, "t", "");
+    snprintf(refusal->why, sizeof refusal->why, "\"%.*s\" is no command that can be submitted",
+             (int)min_u64(submission->type.size, 40), (const char *)submission->type.data);
+}
+
+void intake_take(struct gateway *gateway, const struct submission *submission, struct bytes user,
+                 struct effects *effects, struct verdict *verdict)
+{
+    const struct message *message = message_by_name(submission->type);
+    union command command;
+
+    verdict->kind = VERDICT_REFUSED;
+    if (message == NULL) {
+        refuse_type(submission, &verdict->refusal);
+        return;
+    }
+    verdict->seq = ids_find(&gateway->ids, submission->id);
+    if (verdict->seq != 0) {
+        verdict->kind = VERDICT_REPEATED;
+        verdict->command_kind = message->kind;
+        verdict->body_hash = hash_bytes(submission->body.data, submission->body.size);
+        return;
+    }
+    if (intake_is_full(gateway, &verdict->refusal)) {
+        verdict->retry_after_ms = RETRY_FULL_MS;
+        return;
+    }
+    if (!admit(gateway, message, submission->body, &command, verdict)) {
+        return;
+    }
+    struct bytes by = user.size == 0 ? local_user : user;
+    verdict->kind = VERDICT_TAKEN;
+    verdict->seq = effect_next_seq(effects);
+    verdict->position = ++gateway->positions[submitter_of(gateway, by)];
+    struct intake intake = {
+        .id = submission->id,
+        .by = by,
+        .position = verdict->position,
+        .quarantined = verdict->is_quarantined,
+        .body = submission->body,
+    };
+    append(gateway, message->kind, &intake, effects);
+}
+
+void intake_tick(struct gateway *gateway, struct effects *effects)
+{
+    struct buffer body = {0};
+    union command command = {.tick = {.now = gateway->world->now_ms(gateway->world->context)}};
+    struct market_change change;
+
+    market_apply(gateway->market, KIND_TICK, &command, false, &change);
+    market_rows_note(&gateway->rows, KIND_TICK, &change);
+    proto_encode(&TICK, &command.tick, &body);
+    struct intake intake = {
+        .by = gateway_user,
+        .position = ++gateway->positions[submitter_of(gateway, gateway_user)],
+        .body = buffer_view(&body),
+    };
+    append(gateway, KIND_TICK, &intake, effects);
+    buffer_deinit(&body);
+}
+
+enum status intake_restore(struct gateway *gateway, const struct entry *entry)
+{
+    const struct message *message = message_by_kind(entry->kind);
+    struct market_change change;
+    struct refusal refusal;
+    struct intake intake;
+    union command command;
+
+    arena_reset(&gateway->arena);
+    if (message == NULL ||
+        proto_decode(&INTAKE, entry->body, &gateway->arena, &intake, &refusal) != STATUS_OK ||
+        proto_decode(message, intake.body, &gateway->arena, &command, &refusal) != STATUS_OK ||
+        entry->seq != gateway->ids.count + 1) {
+        return STATUS_CORRUPT;
+    }
+    market_apply(gateway->market, entry->kind, &command, intake.quarantined, &change);
+    market_rows_note(&gateway->rows, entry->kind, &change);
+    ids_add(&gateway->ids, entry->seq, intake.id);
+    gateway->positions[submitter_of(gateway, intake.by)] = intake.position;
+    return STATUS_OK;
+}

@@ -1,0 +1,45 @@
+/*
+ * state.h - what the gateway knows; for the files of this directory.
+ */
+#ifndef BROKERS_GATEWAY_STATE_H
+#define BROKERS_GATEWAY_STATE_H
+
+#include "brokers/gateway/answers.h"
+#include "brokers/gateway/gateway.h"
+#include "brokers/gateway/ids.h"
+#include "core/match/market_rows.h"
+
+struct gateway {
+    struct gateway_options options;
+    const struct world *world;
+    struct market *market;
+    struct market_rows rows; /* What changed in it since the last checkpoint. */
+    struct ids ids;
+    uint64_t ids_saved; /* Entries whose hash is in rows already. */
+    struct names submitters;
+    uint64_t *positions; /* By submitter: the last one given. */
+    size_t position_capacity;
+    struct answers_queue answers;
+    struct arena arena; /* For one message. */
+    struct buffer scratch;
+    uint64_t durable; /* The last own entry that is committed. */
+    uint64_t next_tick_ms;
+    struct {
+        uint64_t accepted, refused, repeated, malformed, undelivered;
+    } counters;
+};
+
+/* Whether nothing more may be taken in, and why. */
+bool intake_is_full(const struct gateway *gateway, struct refusal *refusal);
+
+/* Judges one command; when it is good, applies and appends it. */
+void intake_take(struct gateway *gateway, const struct submission *submission, struct bytes user,
+                 struct effects *effects, struct verdict *verdict);
+
+/* Appends a tick with the world's time. */
+void intake_tick(struct gateway *gateway, struct effects *effects);
+
+/* Takes an entry of the journal in again. STATUS_CORRUPT when it makes no sense. */
+MUST_USE enum status intake_restore(struct gateway *gateway, const struct entry *entry);
+
+#endif

@@ -1,0 +1,211 @@
+/*
+ * output.c - talk, progress, tables, JSON lines.
+ */
+#include "cli/cli.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define PROGRESS_DELAY_MS 500
+#define PROGRESS_STEP_MS 100
+#define BAR_WIDTH 30
+
+void say(const struct cli *cli, const char *format, ...)
+{
+    va_list arguments;
+
+    if (cli->options.quiet != 0) {
+        return;
+    }
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+int complain(int exit_code, const char *format, ...)
+{
+    va_list arguments;
+
+    fputs("maillon: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    return exit_code;
+}
+
+const char *group_digits(uint64_t number, char text[32])
+{
+    char digits[24];
+    int size = snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
+    char *at = text;
+
+    for (int i = 0; i < size; i++) {
+        if (i > 0 && (size - i) % 3 == 0) {
+            *at++ = ' ';
+        }
+        *at++ = digits[i];
+    }
+    *at = '\0';
+    return text;
+}
+
+/* The library's statuses are the exit codes already. */
+int exit_of(enum maillon_status status)
+{
+    return (int)status;
+}
+
+uint64_t clock_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void progress_start(struct progress *progress, const struct cli *cli, const char *what,
+                    uint64_t total)
+{
+    *progress =
+        (struct progress){.cli = cli, .what = what, .total = total, .started_ms = clock_ms()};
+}
+
+void progress_set(struct progress *progress, uint64_t done)
+{
+    uint64_t now = clock_ms();
+    char bar[BAR_WIDTH + 1];
+    char count[32];
+
+    progress->done = done;
+    if (!progress->cli->is_terminal || progress->cli->options.quiet != 0 ||
+        now < progress->started_ms + PROGRESS_DELAY_MS ||
+        now < progress->shown_ms + PROGRESS_STEP_MS) {
+        return;
+    }
+    size_t filled = progress->total == 0
+                        ? 0
+                        : (size_t)(min_u64(done, progress->total) * BAR_WIDTH / progress->total);
+    memset(bar, '.', BAR_WIDTH);
+    memset(bar, '#', filled);
+    bar[BAR_WIDTH] = '\0';
+    uint64_t rate = done * 1000 / (now - progress->started_ms);
+    uint64_t left_s = rate == 0 || done >= progress->total ? 0 : (progress->total - done) / rate;
+    fprintf(stderr, "\r%s [%s] %s  %llu/s  %llu s left ", progress->what, bar,
+            group_digits(done, count), (unsigned long long)rate, (unsigned long long)left_s);
+    fflush(stderr);
+    progress->shown_ms = now;
+}
+
+void progress_end(struct progress *progress)
+{
+    if (progress->shown_ms != 0) {
+        fputs("\r\033[K", stderr);
+        fflush(stderr);
+    }
+}
+
+void table_cell(struct table *table, const char *format, ...)
+{
+    char cell[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(cell, sizeof cell, format, arguments);
+    va_end(arguments);
+    buffer_append(&table->cells, cell, strlen(cell) + 1);
+    table->cell_count++;
+}
+
+static size_t width_of(const char *text)
+{
+    size_t width = 0;
+
+    for (; *text != '\0'; text++) {
+        width += ((unsigned char)*text & 0xc0) != 0x80; /* Not the inside of a UTF-8 character. */
+    }
+    return width;
+}
+
+static bool is_number(const char *text)
+{
+    return *text != '\0' && text[strspn(text, "0123456789 .%-")] == '\0';
+}
+
+void table_print(struct table *table)
+{
+    size_t *widths = memory_take(table->column_count, sizeof *widths);
+    const char *cell = (const char *)table->cells.data;
+
+    for (size_t i = 0; i < table->cell_count; i++, cell += strlen(cell) + 1) {
+        size_t column = i % table->column_count;
+        size_t width = width_of(cell);
+        widths[column] = width > widths[column] ? width : widths[column];
+    }
+    cell = (const char *)table->cells.data;
+    for (size_t i = 0; i < table->cell_count; i++, cell += strlen(cell) + 1) {
+        size_t column = i % table->column_count;
+        int padding = (int)(widths[column] - width_of(cell));
+        bool is_last = column + 1 == table->column_count;
+        if (is_number(cell)) {
+            printf("%*s%s", padding, "", cell);
+        } else {
+            printf("%s%*s", cell, is_last ? 0 : padding, "");
+        }
+        fputs(is_last ? "\n" : "  ", stdout);
+    }
+    free(widths);
+    buffer_deinit(&table->cells);
+    table->cell_count = 0;
+}
+
+void json_open(struct buffer *target)
+{
+    buffer_append_text(target, "{");
+}
+
+void json_raw(struct buffer *target, const char *key, struct bytes value)
+{
+    if (target->data[target->size - 1] != '{') {
+        buffer_append_text(target, ",");
+    }
+    buffer_format(target, "\"%s\":", key);
+    buffer_append(target, value.data, value.size);
+}
+
+void json_uint(struct buffer *target, const char *key, uint64_t value)
+{
+    char text[24];
+
+    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    json_raw(target, key, bytes_from_text(text));
+}
+
+void json_text(struct buffer *target, const char *key, struct bytes value)
+{
+    struct buffer quoted = {0};
+
+    buffer_append_text(&quoted, "\"");
+    for (size_t i = 0; i < value.size; i++) {
+        uint8_t byte = value.data[i];
+        if (byte == '"' || byte == '\\') {
+            buffer_append(&quoted, "\\", 1);
+            buffer_append(&quoted, &byte, 1);
+        } else if (byte < 0x20) {
+            buffer_format(&quoted, "\\u%04x", byte);
+        } else {
+            buffer_append(&quoted, &byte, 1);
+        }
+    }
+    buffer_append_text(&quoted, "\"");
+    json_raw(target, key, buffer_view(&quoted));
+    buffer_deinit(&quoted);
+}
+
+void json_close(struct buffer *target)
+{
+    buffer_append_text(target, "}");
+}

@@ -1,0 +1,118 @@
+/*
+ * roles.c - requests to the control sockets of the roles.
+ */
+#include "cli/cli.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define IDLE_POLL_MS 20
+
+const char *const role_names[ROLE_COUNT] = {"gateway", "match", "allocate", "dispatch"};
+
+bool role_endpoint(const struct cli *cli, const char *role, const char *suffix, char endpoint[256])
+{
+    int size = snprintf(endpoint, 256, "ipc://%s/run/%s%s", cli->data, role, suffix);
+    return size > 0 && size < 256;
+}
+
+enum maillon_status role_ask(const struct cli *cli, const char *role, const struct message *request,
+                             const void *request_record, const struct message *answer, void *record,
+                             struct arena *arena)
+{
+    char endpoint[256];
+    char type[32];
+    void *bytes = NULL;
+    size_t size = 0;
+    struct buffer body = {0};
+    struct refusal refusal;
+    bool is_dispatch = request == &SNAPSHOT;
+
+    if (!role_endpoint(cli, role, is_dispatch ? "" : ".control", endpoint)) {
+        return MAILLON_CONFIG;
+    }
+    proto_encode(request, request_record, &body);
+    enum maillon_status status = maillon_request(endpoint, request->name, body.data, body.size,
+                                                 cli->options.timeout_ms, type, &bytes, &size);
+    buffer_deinit(&body);
+    if (status != MAILLON_OK) {
+        return status;
+    }
+    struct bytes kept = arena_copy(arena, (struct bytes){.data = bytes, .size = size});
+    free(bytes);
+    if (strcmp(type, REFUSED.name) == 0) {
+        return MAILLON_NOT_FOUND;
+    }
+    if (strcmp(type, answer->name) != 0 ||
+        proto_decode(answer, kept, arena, record, &refusal) != STATUS_OK) {
+        return MAILLON_BUG;
+    }
+    return MAILLON_OK;
+}
+
+enum maillon_status role_report(const struct cli *cli, const char *role, struct report *report,
+                                struct arena *arena)
+{
+    struct status_request request = {.ping = true};
+
+    return role_ask(cli, role, &STATUS, &request, &REPORT, report, arena);
+}
+
+uint64_t report_counter(const struct report *report, const char *name)
+{
+    const struct counter *counters = report->counters.items;
+
+    for (size_t i = 0; i < report->counters.count; i++) {
+        if (bytes_equal(counters[i].name, bytes_from_text(name))) {
+            return counters[i].value;
+        }
+    }
+    return 0;
+}
+
+/* Each role's own feed as long as its upstream's entries ask for; target[i] is of feed i. */
+bool is_caught_up(const struct cli *cli, const uint64_t target[ROLE_COUNT])
+{
+    struct arena arena = {0};
+    struct report report;
+    bool is_done = true;
+
+    for (size_t i = 1; i < ROLE_COUNT && is_done; i++) {
+        is_done = role_report(cli, role_names[i], &report, &arena) == MAILLON_OK && report.ready &&
+                  report.cursor >= target[i - 1];
+        arena_reset(&arena);
+    }
+    arena_deinit(&arena);
+    return is_done;
+}
+
+enum maillon_status wait_until_idle(const struct cli *cli, uint64_t *last)
+{
+    struct arena arena = {0};
+    struct report report;
+    uint64_t reached = 0;
+
+    /* Role by role: the next one has taken in what the one before it had in the end. */
+    for (size_t i = 0; i < ROLE_COUNT; i++) {
+        uint64_t wanted = reached;
+        for (;;) {
+            enum maillon_status status = role_report(cli, role_names[i], &report, &arena);
+            if (is_interrupted() || (status != MAILLON_OK && status != MAILLON_UNREACHABLE)) {
+                arena_deinit(&arena);
+                return is_interrupted() ? MAILLON_UNREACHABLE : status;
+            }
+            reached = report.last;
+            bool is_there =
+                status == MAILLON_OK && report.ready && (i == 0 || report.cursor >= wanted);
+            arena_reset(&arena);
+            if (is_there) {
+                break;
+            }
+            poll(NULL, 0, IDLE_POLL_MS);
+        }
+    }
+    arena_deinit(&arena);
+    *last = reached;
+    return MAILLON_OK;
+}

@@ -1,0 +1,341 @@
+/*
+ * scenario.c - CSV by libcsv, cells by proto's tables.
+ */
+#include "cli/scenario.h"
+
+#include "core/base/names.h"
+
+#include <csv.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COLUMN_COUNT_MAX 64
+#define CHUNK_SIZE 65536
+#define RECORD_SIZE_MAX sizeof(union command)
+
+static const struct {
+    const char *file;
+    const struct message *message;
+} files[] = {
+    {"products.csv", &PRODUCT_PUT},  {"parties.csv", &PARTY_PUT}, {"offers.csv", &OFFER_PUT},
+    {"capacity.csv", &CAPACITY_PUT}, {"needs.csv", &NEED_PUT},
+};
+
+struct reading {
+    const char *file;
+    const struct message *message;
+    scenario_row_fn row;
+    void *context;
+    int stopped;
+    char *problem;
+    bool is_header_bad;
+    const struct field *columns[COLUMN_COUNT_MAX];
+    size_t column_count;
+    bool has_header;
+    size_t cell;
+    uint64_t line; /* Rows seen, the header included; cells may hold line breaks. */
+    union command record;
+    struct refusal refusal;
+    bool is_refused;
+    struct arena arena;
+    struct buffer text;
+    struct buffer body;
+};
+
+static const struct field *field_of_column(const struct message *message, struct bytes name)
+{
+    struct bytes suffix = bytes_from_text("_id");
+    const struct field *field = proto_field(message, name);
+
+    if (field == NULL && name.size > suffix.size &&
+        bytes_equal((struct bytes){name.data + name.size - suffix.size, suffix.size}, suffix)) {
+        field = proto_field(message, (struct bytes){name.data, name.size - suffix.size});
+    }
+    return field;
+}
+
+static void refuse_column(struct reading *reading, struct bytes name)
+{
+    const char *nearest = "";
+    uint32_t best = 4;
+
+    for (size_t i = 0; i < reading->message->field_count; i++) {
+        const char *known = reading->message->fields[i].name;
+        uint32_t distance = text_distance(bytes_from_text(known), name);
+        if (distance < best) {
+            best = distance;
+            nearest = known;
+        }
+    }
+    reading->is_header_bad = true;
+    snprintf(reading->problem, 256, "%s: unknown column \"%.*s\"%s%s%s", reading->file,
+             (int)min_u64(name.size, 64), (const char *)name.data,
+             nearest[0] == '\0' ? "" : "; did you mean \"", nearest,
+             nearest[0] == '\0' ? "" : "\"?");
+}
+
+static void take_column(struct reading *reading, struct bytes name)
+{
+    if (reading->column_count == COLUMN_COUNT_MAX) {
+        reading->is_header_bad = true;
+        snprintf(reading->problem, 256, "%s: more than %d columns", reading->file,
+                 COLUMN_COUNT_MAX);
+        return;
+    }
+    const struct field *field = field_of_column(reading->message, name);
+    if (field == NULL) {
+        refuse_column(reading, name);
+        return;
+    }
+    reading->columns[reading->column_count++] = field;
+}
+
+static void take_value(struct reading *reading, struct bytes cell)
+{
+    if (reading->cell > 0) {
+        buffer_append_text(&reading->text, ",");
+    }
+    buffer_append(&reading->text, cell.data, cell.size);
+    if (reading->cell >= reading->column_count) {
+        if (!reading->is_refused && cell.size > 0) {
+            reading->is_refused = true;
+            reading->refusal = (struct refusal){.code = CODE_MALFORMED,
+                                                .why = "more cells than the header has columns"};
+        }
+    } else if (!reading->is_refused &&
+               proto_from_cell(reading->columns[reading->cell], cell, &reading->arena,
+                               &reading->record, &reading->refusal) != STATUS_OK) {
+        reading->is_refused = true;
+    }
+    reading->cell++;
+}
+
+static void on_cell(void *data, size_t size, void *context)
+{
+    struct reading *reading = context;
+    struct bytes cell = {.data = data, .size = size};
+
+    if (reading->stopped != 0 || reading->is_header_bad) {
+        return;
+    }
+    if (!reading->has_header) {
+        take_column(reading, cell);
+    } else {
+        take_value(reading, cell);
+    }
+}
+
+static void clear_row(struct reading *reading)
+{
+    arena_reset(&reading->arena);
+    reading->text.size = 0;
+    reading->body.size = 0;
+    reading->cell = 0;
+    reading->is_refused = false;
+    proto_clear(reading->message, &reading->record);
+}
+
+/* Checks what only the whole record can tell, encodes, and hands the row over. */
+static void finish_row(struct reading *reading)
+{
+    if (!reading->is_refused &&
+        proto_check(reading->message, &reading->record, &reading->refusal) != STATUS_OK) {
+        reading->is_refused = true;
+    }
+    if (!reading->is_refused) {
+        proto_encode(reading->message, &reading->record, &reading->body);
+    }
+    struct scenario_row row = {
+        .file = reading->file,
+        .line = reading->line,
+        .message = reading->message,
+        .body = buffer_view(&reading->body),
+        .refusal = reading->is_refused ? &reading->refusal : NULL,
+        .text = buffer_view(&reading->text),
+    };
+    reading->stopped = reading->row(reading->context, &row);
+}
+
+static void on_row(int terminator, void *context)
+{
+    struct reading *reading = context;
+
+    (void)terminator;
+    reading->line++;
+    if (reading->stopped != 0 || reading->is_header_bad) {
+        return;
+    }
+    if (!reading->has_header) {
+        reading->has_header = true;
+    } else {
+        finish_row(reading);
+    }
+    clear_row(reading);
+}
+
+/* The separator that the header line uses more often. */
+static unsigned char find_separator(const char *bytes, size_t size)
+{
+    size_t commas = 0;
+    size_t semicolons = 0;
+
+    for (size_t i = 0; i < size && bytes[i] != '\n'; i++) {
+        commas += bytes[i] == ',';
+        semicolons += bytes[i] == ';';
+    }
+    return semicolons > commas ? ';' : ',';
+}
+
+static void read_csv(struct reading *reading, FILE *file, char *chunk, size_t size)
+{
+    struct csv_parser parser;
+
+    ENSURE(csv_init(&parser, CSV_APPEND_NULL) == 0);
+    csv_set_delim(&parser, find_separator(chunk, size));
+    clear_row(reading);
+    while (size > 0 && reading->stopped == 0 && !reading->is_header_bad) {
+        csv_parse(&parser, chunk, size, on_cell, on_row, reading);
+        size = fread(chunk, 1, CHUNK_SIZE, file);
+    }
+    csv_fini(&parser, on_cell, on_row, reading);
+    csv_free(&parser);
+}
+
+static void read_json_lines(struct reading *reading, FILE *file, const char *chunk, size_t size)
+{
+    struct buffer whole = {0};
+    char *more = malloc(CHUNK_SIZE);
+
+    ENSURE(more != NULL);
+    for (; size > 0; size = fread(more, 1, CHUNK_SIZE, file), chunk = more) {
+        buffer_append(&whole, chunk, size);
+    }
+    size_t start = 0;
+    while (start < whole.size && reading->stopped == 0) {
+        const uint8_t *end = memchr(whole.data + start, '\n', whole.size - start);
+        size_t length = end == NULL ? whole.size - start : (size_t)(end - whole.data) - start;
+        struct bytes line = {.data = whole.data + start, .size = length};
+        start += length + 1;
+        clear_row(reading);
+        reading->line++;
+        if (line.size == 0 || (line.size == 1 && line.data[0] == '\r')) {
+            continue;
+        }
+        buffer_append(&reading->text, line.data, line.size);
+        reading->is_refused = proto_from_json(reading->message, line, &reading->arena,
+                                              &reading->record, &reading->refusal) != STATUS_OK;
+        finish_row(reading);
+    }
+    buffer_deinit(&whole);
+    free(more);
+}
+
+static void read_stream(struct reading *reading, FILE *file)
+{
+    char *chunk = malloc(CHUNK_SIZE);
+    ENSURE(chunk != NULL);
+    char *start = chunk;
+    size_t size = fread(chunk, 1, CHUNK_SIZE, file);
+
+    if (size >= 3 && memcmp(chunk, "\xef\xbb\xbf", 3) == 0) {
+        start += 3;
+        size -= 3;
+    }
+    memmove(chunk, start, size);
+    size_t blank = strspn(chunk, size > 0 ? " \t\r\n" : "");
+    if (blank < size && chunk[blank] == '{') {
+        read_json_lines(reading, file, chunk, size);
+    } else {
+        read_csv(reading, file, chunk, size);
+    }
+    free(chunk);
+}
+
+enum status scenario_read_file(const char *path, const struct message *message, scenario_row_fn row,
+                               void *context, int *stopped, char problem[256])
+{
+    bool is_standard = strcmp(path, "-") == 0;
+    const char *name = strrchr(path, '/');
+    struct reading reading = {
+        .file = name == NULL ? path : name + 1,
+        .message = message,
+        .row = row,
+        .context = context,
+        .problem = problem,
+    };
+    FILE *file = is_standard ? stdin : fopen(path, "rb");
+
+    *stopped = 0;
+    if (file == NULL) {
+        snprintf(problem, 256, "%s: %s", path, strerror(errno));
+        return STATUS_NOT_FOUND;
+    }
+    read_stream(&reading, file);
+    if (!is_standard) {
+        fclose(file);
+    }
+    arena_deinit(&reading.arena);
+    buffer_deinit(&reading.text);
+    buffer_deinit(&reading.body);
+    *stopped = reading.stopped;
+    return reading.is_header_bad ? STATUS_INVALID : STATUS_OK;
+}
+
+enum status scenario_read(const char *directory, scenario_row_fn row, void *context, int *stopped,
+                          char problem[256])
+{
+    char path[4096];
+    size_t found = 0;
+
+    *stopped = 0;
+    for (size_t i = 0; i < COUNT_OF(files) && *stopped == 0; i++) {
+        snprintf(path, sizeof path, "%s/%s", directory, files[i].file);
+        enum status status =
+            scenario_read_file(path, files[i].message, row, context, stopped, problem);
+        if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
+            return status;
+        }
+        found += status == STATUS_OK;
+    }
+    if (found == 0) {
+        snprintf(problem, 256,
+                 "%s: no products.csv, parties.csv, offers.csv, capacity.csv or "
+                 "needs.csv in it",
+                 directory);
+        return STATUS_NOT_FOUND;
+    }
+    return STATUS_OK;
+}
+
+static uint64_t count_lines(const char *path)
+{
+    char chunk[CHUNK_SIZE];
+    uint64_t lines = 0;
+    size_t size = 0;
+    FILE *file = fopen(path, "rb");
+
+    if (file == NULL) {
+        return 0;
+    }
+    while ((size = fread(chunk, 1, sizeof chunk, file)) > 0) {
+        for (size_t i = 0; i < size; i++) {
+            lines += chunk[i] == '\n';
+        }
+    }
+    fclose(file);
+    return lines > 0 ? lines - 1 : 0;
+}
+
+uint64_t scenario_count(const char *directory)
+{
+    char path[4096];
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        snprintf(path, sizeof path, "%s/%s", directory, files[i].file);
+        count += count_lines(path);
+    }
+    return count;
+}

@@ -1,0 +1,41 @@
+/*
+ * scenario.h - a folder of CSV files as commands (design 8).
+ *
+ * Columns come in any order and are named like the fields of the command, ids with an "_id"
+ * behind. Unknown columns are refused with the nearest known one. A byte-order mark and `;` as
+ * the separator (French spreadsheets) are understood.
+ */
+#ifndef CLI_SCENARIO_H
+#define CLI_SCENARIO_H
+
+#include "core/base/memory.h"
+#include "proto/messages.h"
+
+struct scenario_row {
+    const char *file; /* Its name in the folder. */
+    uint64_t line;
+    const struct message *message;
+    struct bytes body;             /* Encoded; empty when refused. */
+    const struct refusal *refusal; /* Why the row makes no sense, NULL when it does. */
+    struct bytes text;             /* The row's cells joined by commas, for the report. */
+};
+
+/* Gets each row; views are borrowed during the call. Anything but 0 stops and is returned. */
+typedef int (*scenario_row_fn)(void *context, const struct scenario_row *row);
+
+/* Reads one file, CSV or JSON lines by its first byte, as commands of `message`. "-" is standard
+ * input. STATUS_NOT_FOUND, STATUS_INVALID with `problem` (header line); `*stopped` is what the
+ * callback gave. */
+MUST_USE enum status scenario_read_file(const char *path, const struct message *message,
+                                        scenario_row_fn row, void *context, int *stopped,
+                                        char problem[256]);
+
+/* Reads the files of a folder in the order in which they refer to each other: products, parties,
+ * offers, capacity, needs. Missing files are fine, none at all is STATUS_NOT_FOUND. */
+MUST_USE enum status scenario_read(const char *directory, scenario_row_fn row, void *context,
+                                   int *stopped, char problem[256]);
+
+/* Rows of a folder, for progress: lines less header lines. */
+uint64_t scenario_count(const char *directory);
+
+#endif

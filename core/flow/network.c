@@ -1,0 +1,306 @@
+/*
+ * network.c - sorted lists of links and shares, kept in step with one another.
+ */
+#include "core/flow/network.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MERGE_MIN 4096 /* Notes that are not worth a merge. */
+
+static int compare_numbers(const void *left, const void *right)
+{
+    uint32_t a = *(const uint32_t *)left;
+    uint32_t b = *(const uint32_t *)right;
+
+    return a < b ? -1 : a > b;
+}
+
+void numbers_add(struct numbers *numbers, uint32_t number)
+{
+    GROW(numbers->items, numbers->capacity, numbers->count + 1);
+    numbers->items[numbers->count++] = number;
+}
+
+void numbers_sort(struct numbers *numbers)
+{
+    if (numbers->count > 1) {
+        qsort(numbers->items, numbers->count, sizeof *numbers->items, compare_numbers);
+    }
+}
+
+/* Items that a list of `count` has room for. Following from the count it needs no field, and at
+ * most an eighth is left over. */
+static size_t list_room(uint32_t count)
+{
+    size_t step = 4;
+
+    while (step * 8 < count) {
+        step *= 2;
+    }
+    return (count + step - 1) / step * step;
+}
+
+static void *list_make_room(void *items, uint32_t count, size_t item_size)
+{
+    if (count > 0 && list_room(count) == list_room(count + 1)) {
+        return items;
+    }
+    void *moved = realloc(items, list_room(count + 1) * item_size);
+    ENSURE(moved != NULL);
+    return moved;
+}
+
+uint32_t link_position(const struct link *links, uint32_t count, uint32_t number)
+{
+    uint32_t low = 0;
+    uint32_t high = count;
+
+    if (count > 0 && links[count - 1].number < number) {
+        return count;
+    }
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (links[middle].number < number) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+struct link *link_find(struct link *links, uint32_t count, uint32_t number)
+{
+    uint32_t at = link_position(links, count, number);
+
+    return at < count && links[at].number == number ? &links[at] : NULL;
+}
+
+void link_insert(struct link **links, uint32_t *count, uint32_t number, uint32_t cost)
+{
+    uint32_t at = link_position(*links, *count, number);
+
+    *links = list_make_room(*links, *count, sizeof **links);
+    memmove(*links + at + 1, *links + at, (*count - at) * sizeof **links);
+    (*links)[at].number = number & NUMBER_MAX;
+    (*links)[at].cost = cost & COST_MASK;
+    *count += 1;
+}
+
+void link_delete(struct link *links, uint32_t *count, uint32_t number)
+{
+    uint32_t at = link_position(links, *count, number);
+
+    ENSURE(at < *count && links[at].number == number);
+    memmove(links + at, links + at + 1, (*count - at - 1) * sizeof *links);
+    *count -= 1;
+}
+
+/* Few arcs serve a sink, so a plain walk is quick. */
+static uint32_t share_position(const struct sink *sink, uint32_t source)
+{
+    uint32_t at = 0;
+
+    while (at < sink->share_count && sink->shares[at].source < source) {
+        at++;
+    }
+    return at;
+}
+
+struct share *share_find(const struct sink *sink, uint32_t source)
+{
+    uint32_t at = share_position(sink, source);
+
+    return at < sink->share_count && sink->shares[at].source == source ? &sink->shares[at] : NULL;
+}
+
+static void share_insert(struct sink *sink, uint32_t at, struct share share)
+{
+    sink->shares = list_make_room(sink->shares, sink->share_count, sizeof *sink->shares);
+    memmove(sink->shares + at + 1, sink->shares + at,
+            (sink->share_count - at) * sizeof *sink->shares);
+    sink->shares[at] = share;
+    sink->share_count++;
+}
+
+static void share_delete(struct sink *sink, uint32_t at)
+{
+    sink->share_count--;
+    memmove(sink->shares + at, sink->shares + at + 1,
+            (sink->share_count - at) * sizeof *sink->shares);
+    if (sink->share_count == 0) {
+        free(sink->shares);
+        sink->shares = NULL;
+    }
+}
+
+void shift_silently(struct flow *flow, uint32_t sink_number, uint32_t source_number, uint32_t cost,
+                    int64_t units)
+{
+    struct sink *sink = &flow->sinks[sink_number];
+    struct source *source = &flow->sources[source_number];
+    uint32_t at = share_position(sink, source_number);
+
+    if (at == sink->share_count || sink->shares[at].source != source_number) {
+        share_insert(sink, at, (struct share){.source = source_number, .cost = cost});
+        link_insert(&source->holders, &source->holder_count, sink_number, cost);
+    }
+    sink->shares[at].units += units;
+    ENSURE(sink->shares[at].units >= 0);
+    if (sink->shares[at].units == 0) {
+        share_delete(sink, at);
+        link_delete(source->holders, &source->holder_count, sink_number);
+    }
+    sink->served += units;
+    source->used += units;
+    flow->nodes[source_number].free -= units;
+}
+
+void shift_units(struct flow *flow, uint32_t sink, uint32_t source, uint32_t cost, int64_t units)
+{
+    shift_silently(flow, sink, source, cost, units);
+    if (flow->shift_count >= MERGE_MIN && flow->shift_count >= 2 * flow->shift_merged) {
+        merge_shifts(flow);
+    }
+    GROW(flow->shifts, flow->shift_capacity, flow->shift_count + 1);
+    flow->shifts[flow->shift_count++] =
+        (struct shift){.sink = sink, .source = source, .units = units};
+}
+
+static int compare_shifts(const void *left, const void *right)
+{
+    const struct shift *a = left;
+    const struct shift *b = right;
+
+    if (a->sink != b->sink) {
+        return a->sink < b->sink ? -1 : 1;
+    }
+    return a->source < b->source ? -1 : a->source > b->source;
+}
+
+void merge_shifts(struct flow *flow)
+{
+    size_t kept = 0;
+
+    if (flow->shift_count > 1) {
+        qsort(flow->shifts, flow->shift_count, sizeof *flow->shifts, compare_shifts);
+    }
+    for (size_t i = 0; i < flow->shift_count;) {
+        struct shift sum = flow->shifts[i++];
+        while (i < flow->shift_count && compare_shifts(&flow->shifts[i], &sum) == 0) {
+            sum.units += flow->shifts[i++].units;
+        }
+        if (sum.units != 0) {
+            flow->shifts[kept++] = sum;
+        }
+    }
+    flow->shift_count = kept;
+    flow->shift_merged = kept;
+}
+
+int64_t sink_wanted(const struct sink *sink)
+{
+    int64_t wanted = 0;
+
+    for (uint32_t i = 0; i < sink->tranche_count; i++) {
+        wanted += sink->tranches[i].units;
+    }
+    return wanted;
+}
+
+void sink_refresh(struct sink *sink)
+{
+    int64_t left = sink->served;
+
+    sink->next_weight = 0;
+    sink->last_weight = INT64_MAX;
+    for (uint32_t i = 0; i < sink->tranche_count; i++) {
+        if (left > 0) {
+            sink->last_weight = sink->tranches[i].weight;
+        }
+        left -= sink->tranches[i].units;
+        if (left < 0) {
+            sink->next_weight = sink->tranches[i].weight;
+            return;
+        }
+    }
+}
+
+int64_t sink_room(const struct sink *sink)
+{
+    int64_t end = 0;
+
+    for (uint32_t i = 0; i < sink->tranche_count; i++) {
+        end += sink->tranches[i].units;
+        if (end > sink->served) {
+            return end - sink->served;
+        }
+    }
+    return 0;
+}
+
+int64_t sink_removable(const struct sink *sink)
+{
+    int64_t start = 0;
+
+    for (uint32_t i = 0; i < sink->tranche_count; i++) {
+        if (start + sink->tranches[i].units >= sink->served) {
+            break;
+        }
+        start += sink->tranches[i].units;
+    }
+    return sink->served - start;
+}
+
+int64_t sink_value(const struct flow *flow, const struct sink *sink)
+{
+    if (sink->share_count == 0) {
+        return sink->next_weight;
+    }
+    return sink->shares[0].cost + flow->nodes[sink->shares[0].source].price;
+}
+
+void touch_sink(struct flow *flow, uint32_t sink)
+{
+    if ((flow->sinks[sink].flags & SINK_TOUCHED) != 0) {
+        return;
+    }
+    flow->sinks[sink].flags |= SINK_TOUCHED;
+    GROW(flow->touched_sinks, flow->touched_sink_capacity, flow->touched_sink_count + 1);
+    flow->touched_sinks[flow->touched_sink_count++] =
+        (struct touched){.number = sink, .before = sink_value(flow, &flow->sinks[sink])};
+}
+
+void touch_source(struct flow *flow, uint32_t source)
+{
+    if ((flow->nodes[source].flags & NODE_TOUCHED) != 0) {
+        return;
+    }
+    flow->nodes[source].flags |= NODE_TOUCHED;
+    GROW(flow->touched_sources, flow->touched_source_capacity, flow->touched_source_count + 1);
+    flow->touched_sources[flow->touched_source_count++] =
+        (struct touched){.number = source, .before = flow->nodes[source].price};
+}
+
+void set_price(struct flow *flow, uint32_t source, int64_t price)
+{
+    touch_source(flow, source);
+    flow->nodes[source].price = price;
+}
+
+void mark_sink(struct flow *flow, uint32_t sink, enum sink_flag flag)
+{
+    if ((flow->sinks[sink].flags & SINK_DIRTY) == 0) {
+        numbers_add(&flow->dirty_sinks, sink);
+    }
+    flow->sinks[sink].flags |= (uint8_t)(SINK_DIRTY | flag);
+}
+
+void mark_source(struct flow *flow, uint32_t source)
+{
+    if ((flow->nodes[source].flags & NODE_DIRTY) == 0) {
+        numbers_add(&flow->dirty_sources, source);
+    }
+    flow->nodes[source].flags |= NODE_DIRTY;
+}

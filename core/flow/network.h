@@ -1,0 +1,207 @@
+/*
+ * network.h - the network that the files of core/flow share: arcs seen from both ends, flow,
+ * prices, and what a search notes at a source.
+ *
+ * Every list is sorted by number, so that walking it gives the same order however it came
+ * about. That is all that determinism needs here: searches take the first of equals.
+ *
+ * Only prices are stored. The value of a sink follows from them (sink_value).
+ */
+#ifndef CORE_FLOW_NETWORK_H
+#define CORE_FLOW_NETWORK_H
+
+#include "core/flow/flow.h"
+
+#include <assert.h>
+
+#define NUMBER_MAX (((uint32_t)1 << 28) - 1) /* Of a source or a sink: what a link can hold. */
+#define COST_MASK ((uint32_t)FLOW_COST_MAX)
+#define KEY_NONE INT64_MAX
+
+/* One end of an arc, as the other end sees it. Tens of millions of them are the bulk of the
+ * memory, therefore the packing. */
+struct link {
+    unsigned number : 28;
+    unsigned cost : 20;
+} __attribute__((packed));
+
+static_assert(sizeof(struct link) == 6, "a link takes six bytes");
+static_assert(FLOW_COST_MAX < 1 << 20, "a cost fits a link");
+
+/* An arc that carries flow. */
+struct share {
+    uint32_t source;
+    uint32_t cost;
+    int64_t units;
+};
+
+enum sink_flag {
+    SINK_DIRTY = 1 << 0,   /* In `dirty_sinks`: something of it changed since the last settle. */
+    SINK_WANTS = 1 << 1,   /* More than an arc without flow changed. */
+    SINK_PENDING = 1 << 2, /* Not optimal yet: searches leave it and its flow alone. */
+    SINK_TOUCHED = 1 << 3, /* In `touched_sinks`, with the value it had. */
+};
+
+struct sink {
+    struct link *links;   /* Its sources. */
+    struct share *shares; /* The arcs that serve it. */
+    struct flow_tranche *tranches;
+    int64_t served;
+    int64_t next_weight; /* Of the next unit unserved; 0 when there is none. */
+    int64_t last_weight; /* Of the last unit served; INT64_MAX when there is none. */
+    uint32_t link_count;
+    uint32_t share_count;
+    uint32_t scan; /* The last search that came by. */
+    uint8_t tranche_count;
+    uint8_t flags;
+};
+
+static_assert(sizeof(struct sink) == 64, "a sink takes one cache line");
+
+struct source {
+    struct link *links;   /* Its sinks. */
+    struct link *holders; /* The sinks that it serves. */
+    uint32_t link_count;
+    uint32_t holder_count;
+    int64_t used;
+};
+
+enum node_flag {
+    NODE_DIRTY = 1 << 0,   /* In `dirty_sources`. */
+    NODE_ARRIVED = 1 << 1, /* Its capacity grew since the last settle. */
+    NODE_TOUCHED = 1 << 2, /* In `touched_sources`, with the price it had. */
+    NODE_GREW = 1 << 3,    /* Its capacity grew since flow_clear_changes. */
+};
+
+/* The part of a source that searches read all the time. */
+struct node {
+    int64_t price;
+    int64_t free;    /* Capacity not used; negative when the source gives too much. */
+    int64_t key;     /* Distance in the current search, see search.h; else KEY_NONE. */
+    uint32_t cursor; /* Where the walk through its sinks goes on: the number of a sink. */
+    uint32_t flags;
+};
+
+struct shift { /* What happened to the flow of an arc. */
+    uint32_t sink;
+    uint32_t source;
+    int64_t units;
+};
+
+struct touched {
+    uint32_t number;
+    int64_t before; /* The value or price at flow_clear_changes. */
+};
+
+struct heap_item {
+    int64_t key;
+    uint32_t source;
+};
+
+/* A step of a path: from a source through one of its sinks. */
+struct step {
+    uint32_t source;
+    uint32_t sink;
+    uint32_t at;   /* Of the sink in the source's list. */
+    uint32_t next; /* Of the next source in the sink's list. */
+    uint32_t cost; /* Of the arc between source and sink. */
+};
+
+struct numbers {
+    uint32_t *items;
+    size_t capacity;
+    size_t count;
+};
+
+struct flow {
+    struct sink *sinks;
+    size_t sink_capacity;
+    uint32_t sink_count;
+    struct source *sources;
+    size_t source_capacity;
+    struct node *nodes;
+    size_t node_capacity;
+    uint32_t source_count;
+
+    struct numbers dirty_sinks;
+    struct numbers dirty_sources;
+    struct numbers pending; /* Sinks that a settle works off. */
+
+    /* Since flow_clear_changes. */
+    struct shift *shifts;
+    size_t shift_capacity;
+    size_t shift_count;
+    size_t shift_merged; /* So many were left when equal arcs were last merged. */
+    struct touched *touched_sinks;
+    size_t touched_sink_capacity;
+    size_t touched_sink_count;
+    struct touched *touched_sources;
+    size_t touched_source_capacity;
+    size_t touched_source_count;
+
+    /* Answers lent to the caller. */
+    struct flow_change *changes;
+    size_t change_capacity;
+    struct numbers cheaper;
+    struct numbers dearer;
+    struct flow_arc *arcs;
+    size_t arc_capacity;
+
+    /* The search. */
+    struct heap_item *heap;
+    size_t heap_capacity;
+    size_t heap_count;
+    struct numbers reached;
+    struct step *path;
+    size_t path_capacity;
+    size_t path_count;
+    uint32_t scan;
+};
+
+void numbers_add(struct numbers *numbers, uint32_t number);
+void numbers_sort(struct numbers *numbers);
+
+/* Index of the first link whose number is not below `number`. */
+uint32_t link_position(const struct link *links, uint32_t count, uint32_t number);
+/* The link to `number`, or NULL. */
+struct link *link_find(struct link *links, uint32_t count, uint32_t number);
+void link_insert(struct link **links, uint32_t *count, uint32_t number, uint32_t cost);
+void link_delete(struct link *links, uint32_t *count, uint32_t number);
+
+struct share *share_find(const struct sink *sink, uint32_t source);
+
+/* Adds `units` (may be negative) to the flow of an arc. The caller calls sink_refresh when the
+ * sink's total changed by it. */
+void shift_units(struct flow *flow, uint32_t sink, uint32_t source, uint32_t cost, int64_t units);
+/* The same without a note among the changes. */
+void shift_silently(struct flow *flow, uint32_t sink, uint32_t source, uint32_t cost,
+                    int64_t units);
+/* Sums the notes up: one for each arc, ascending, none that cancelled out. */
+void merge_shifts(struct flow *flow);
+
+int64_t sink_wanted(const struct sink *sink);
+void sink_refresh(struct sink *sink);            /* After `served` or the tranches changed. */
+int64_t sink_room(const struct sink *sink);      /* Units that weigh `next_weight`. */
+int64_t sink_removable(const struct sink *sink); /* Units served that weigh `last_weight`. */
+
+/* Cost plus price of a serving arc (they are all equal once the flow is settled); what its next
+ * unit weighs when none serves it. */
+int64_t sink_value(const struct flow *flow, const struct sink *sink);
+
+/* Notes the value or price as it is, before it changes. */
+void touch_sink(struct flow *flow, uint32_t sink);
+void touch_source(struct flow *flow, uint32_t source);
+void set_price(struct flow *flow, uint32_t source, int64_t price);
+
+void mark_sink(struct flow *flow, uint32_t sink, enum sink_flag flag);
+void mark_source(struct flow *flow, uint32_t source);
+
+/* acquire.c: the sink gets the units that are worth their cost. It has to be PENDING, and its
+ * arcs and flow as restore_sink leaves them. */
+void acquire_units(struct flow *flow, uint32_t sink);
+/* acquire.c: takes away what the source gives beyond its capacity. */
+void shed_units(struct flow *flow, uint32_t source);
+/* release.c: puts free units of the source to use, or lowers its price to 0. */
+void release_units(struct flow *flow, uint32_t source);
+
+#endif

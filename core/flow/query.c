@@ -1,0 +1,221 @@
+/*
+ * query.c - what the flow is, what it costs, and whether it is optimal.
+ */
+#include "core/flow/network.h"
+
+#include <string.h>
+
+int64_t flow_price(const struct flow *flow, uint32_t source)
+{
+    return source < flow->source_count ? flow->nodes[source].price : 0;
+}
+
+int64_t flow_value(const struct flow *flow, uint32_t sink)
+{
+    return sink < flow->sink_count ? sink_value(flow, &flow->sinks[sink]) : 0;
+}
+
+int64_t flow_source_capacity(const struct flow *flow, uint32_t source)
+{
+    if (source >= flow->source_count) {
+        return 0;
+    }
+    return flow->sources[source].used + flow->nodes[source].free;
+}
+
+int64_t flow_source_used(const struct flow *flow, uint32_t source)
+{
+    return source < flow->source_count ? flow->sources[source].used : 0;
+}
+
+int64_t flow_sink_served(const struct flow *flow, uint32_t sink)
+{
+    return sink < flow->sink_count ? flow->sinks[sink].served : 0;
+}
+
+int64_t flow_sink_wanted(const struct flow *flow, uint32_t sink)
+{
+    return sink < flow->sink_count ? sink_wanted(&flow->sinks[sink]) : 0;
+}
+
+uint32_t flow_source_count(const struct flow *flow)
+{
+    return flow->source_count;
+}
+
+uint32_t flow_sink_count(const struct flow *flow)
+{
+    return flow->sink_count;
+}
+
+/* Links and shares have the same order, so one walk joins them. */
+const struct flow_arc *flow_arcs(struct flow *flow, uint32_t sink_number, size_t *count)
+{
+    *count = 0;
+    if (sink_number >= flow->sink_count) {
+        return NULL;
+    }
+    const struct sink *sink = &flow->sinks[sink_number];
+    uint32_t share = 0;
+
+    GROW(flow->arcs, flow->arc_capacity, sink->link_count);
+    for (uint32_t i = 0; i < sink->link_count; i++) {
+        struct flow_arc arc = {.source = sink->links[i].number, .cost = sink->links[i].cost};
+        if (share < sink->share_count && sink->shares[share].source == arc.source) {
+            arc.units = sink->shares[share++].units;
+        }
+        flow->arcs[i] = arc;
+    }
+    *count = sink->link_count;
+    return flow->arcs;
+}
+
+int64_t flow_units(const struct flow *flow, uint32_t sink, uint32_t source)
+{
+    if (sink >= flow->sink_count) {
+        return 0;
+    }
+    const struct share *share = share_find(&flow->sinks[sink], source);
+    return share != NULL ? share->units : 0;
+}
+
+void flow_objective(const struct flow *flow, struct flow_objective *objective)
+{
+    *objective = (struct flow_objective){0};
+    for (uint32_t i = 0; i < flow->sink_count; i++) {
+        const struct sink *sink = &flow->sinks[i];
+        int64_t served = sink->served;
+        for (uint32_t j = 0; j < sink->tranche_count; j++) {
+            int64_t filled = min_i64(served, sink->tranches[j].units);
+            ENSURE(sink->tranches[j].weight % FLOW_WEIGHT_STEP == 0);
+            objective->unserved[sink->tranches[j].weight / FLOW_WEIGHT_STEP] +=
+                sink->tranches[j].units - filled;
+            served -= filled;
+        }
+        for (uint32_t j = 0; j < sink->share_count; j++) {
+            __extension__ __int128 cost = sink->shares[j].cost;
+            objective->cost += cost * sink->shares[j].units;
+        }
+    }
+}
+
+/* The checks below use the lists alone and trust nothing that is derived from them. */
+
+static const char *check_arcs(const struct flow *flow, uint32_t number, int64_t value)
+{
+    const struct sink *sink = &flow->sinks[number];
+
+    for (uint32_t i = 0; i < sink->link_count; i++) {
+        uint32_t source = sink->links[i].number;
+        const struct link *back =
+            link_find(flow->sources[source].links, flow->sources[source].link_count, number);
+        if (i > 0 && sink->links[i - 1].number >= source) {
+            return "its arcs are not in order";
+        }
+        if (back == NULL || back->cost != sink->links[i].cost) {
+            return "an arc is not known at its source";
+        }
+        if (sink->links[i].cost + flow->nodes[source].price < value) {
+            return "an arc would be cheaper";
+        }
+    }
+    return NULL;
+}
+
+static const char *check_shares(const struct flow *flow, uint32_t number, int64_t value)
+{
+    const struct sink *sink = &flow->sinks[number];
+    int64_t served = 0;
+
+    for (uint32_t i = 0; i < sink->share_count; i++) {
+        const struct share *share = &sink->shares[i];
+        const struct source *source = &flow->sources[share->source];
+        const struct link *link = link_find(sink->links, sink->link_count, share->source);
+        const struct link *back = link_find(source->holders, source->holder_count, number);
+        if (link == NULL || link->cost != share->cost || back == NULL ||
+            back->cost != share->cost) {
+            return "flow runs where no arc is";
+        }
+        if (share->units <= 0 || (i > 0 && sink->shares[i - 1].source >= share->source)) {
+            return "its flow is not in order";
+        }
+        if (share->cost + flow->nodes[share->source].price != value) {
+            return "flow runs on an arc that is too dear";
+        }
+        served += share->units;
+    }
+    return served == sink->served ? NULL : "its flow does not add up";
+}
+
+static const char *check_sink(const struct flow *flow, uint32_t number)
+{
+    const struct sink *sink = &flow->sinks[number];
+    int64_t value = sink_value(flow, sink);
+    int64_t end = 0;
+
+    for (uint32_t i = 0; i < sink->tranche_count; i++) {
+        const struct flow_tranche *tranche = &sink->tranches[i];
+        if (sink->served > end && value > tranche->weight) {
+            return "a unit served is not worth its cost";
+        }
+        end += tranche->units;
+        if (sink->served < end && value < tranche->weight) {
+            return "a unit unserved would be worth its cost";
+        }
+    }
+    if (sink->served > end) {
+        return "it gets more than it wants";
+    }
+    const char *problem = check_arcs(flow, number, value);
+    return problem != NULL ? problem : check_shares(flow, number, value);
+}
+
+static const char *check_source(const struct flow *flow, uint32_t number)
+{
+    const struct source *source = &flow->sources[number];
+    const struct node *node = &flow->nodes[number];
+    int64_t used = 0;
+
+    for (uint32_t i = 0; i < source->holder_count; i++) {
+        used += flow_units(flow, source->holders[i].number, number);
+    }
+    if (used != source->used) {
+        return "its flow does not add up";
+    }
+    if (node->free < 0) {
+        return "it gives more than it has";
+    }
+    if (node->price < 0 || (node->price > 0 && node->free > 0)) {
+        return "its price is wrong";
+    }
+    return NULL;
+}
+
+static bool report(char problem[160], const char *kind, uint32_t number, const char *text)
+{
+    struct buffer line = {0};
+
+    if (text != NULL && problem != NULL) {
+        buffer_format(&line, "%s %u: %s", kind, number, text);
+        size_t size = min_u64(line.size, 159);
+        memcpy(problem, line.data, size);
+        problem[size] = 0;
+        buffer_deinit(&line);
+    }
+    return text == NULL;
+}
+
+bool flow_certify(const struct flow *flow, char problem[160])
+{
+    for (uint32_t i = 0; i < flow->source_count; i++) {
+        if (!report(problem, "source", i, check_source(flow, i))) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < flow->sink_count; i++) {
+        if (!report(problem, "sink", i, check_sink(flow, i))) {
+            return false;
+        }
+    }
+    return true;
+}

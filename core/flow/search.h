@@ -1,0 +1,51 @@
+/*
+ * search.h - what the two searches have in common: keys, the heap, the marks of reached sources.
+ *
+ * A key is a distance and, below it, the number of steps of the shortest way there. Keys compare
+ * as plain integers, so among ways of equal cost the one that disturbs the fewest wins, and the
+ * steps give the levels along which units are then pushed (as in Dinic's algorithm).
+ */
+#ifndef CORE_FLOW_SEARCH_H
+#define CORE_FLOW_SEARCH_H
+
+#include "core/flow/network.h"
+
+#define STEP_BITS 16
+#define STEP_MAX (((int64_t)1 << STEP_BITS) - 1)
+
+/* Weights are below 2^45, and so are prices and distances: their sums shifted stay below 2^63. */
+static_assert(FLOW_WEIGHT_STEP * FLOW_LEVEL_MAX <= (int64_t)1 << 44, "keys do not overflow");
+
+static inline int64_t key_of(int64_t distance)
+{
+    return distance * (STEP_MAX + 1);
+}
+
+static inline int64_t key_distance(int64_t key)
+{
+    return key >> STEP_BITS;
+}
+
+static inline int64_t key_steps(int64_t key)
+{
+    return key & STEP_MAX;
+}
+
+/* One step further at no cost. Beyond STEP_MAX steps only the levels lose their sense, not the
+ * distances. */
+static inline int64_t key_next(int64_t key)
+{
+    return key_steps(key) < STEP_MAX ? key + 1 : key;
+}
+
+void search_start(struct flow *flow);
+/* Notes a shorter way to `source`. The caller has compared the keys. */
+void search_reach(struct flow *flow, uint32_t source, int64_t key);
+/* Takes the nearest source not expanded yet, when its key is below `limit`. */
+bool search_next(struct flow *flow, int64_t limit, uint32_t *source);
+/* Forgets the marks. */
+void search_end(struct flow *flow);
+
+struct step *path_push(struct flow *flow, uint32_t source);
+
+#endif

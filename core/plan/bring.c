@@ -1,0 +1,287 @@
+/*
+ * bring.c - an optimum over all matches from a network that holds few of them.
+ *
+ * A missing match (need, offer) pays exactly when cost + price(offer) < value(need). Every
+ * possible offer cheaper than the need's bound has an arc, so one that is missing can pay only when
+ *
+ *     bound + price < value      or, with reach = value - bound,      price < reach
+ *
+ * Only needs whose value rose and offers whose price fell can have come to that since the last
+ * settle. For each product the candidates of the other side are ranked once, needs by falling
+ * reach, offers by rising price, and each walk ends where it can pay no more. The best are
+ * added, the flow settles again, until nothing is missing.
+ */
+#include "core/plan/internal.h"
+
+#include <stdlib.h>
+
+#define NEED_MISSING_MAX 8   /* Arcs added to one need in a round. */
+#define OFFER_MISSING_MAX 64 /* The same for an offer. */
+
+static int64_t reach_of(const struct plan *plan, uint32_t need)
+{
+    uint32_t bound = plan->needs[need].bound;
+
+    return bound == UINT32_MAX ? INT64_MIN : flow_value(plan->flow, need) - (int64_t)bound;
+}
+
+static int compare_ranked(const void *left, const void *right)
+{
+    const struct ranked *a = left;
+    const struct ranked *b = right;
+
+    if (a->key != b->key) {
+        return a->key < b->key ? -1 : 1;
+    }
+    return (a->number > b->number) - (a->number < b->number);
+}
+
+static int compare_missing(const void *left, const void *right)
+{
+    const struct missing *a = left;
+    const struct missing *b = right;
+
+    if (a->gain != b->gain) {
+        return a->gain > b->gain ? -1 : 1;
+    }
+    if (a->need != b->need) {
+        return a->need < b->need ? -1 : 1;
+    }
+    return (a->offer > b->offer) - (a->offer < b->offer);
+}
+
+static int compare_u64(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left;
+    uint64_t b = *(const uint64_t *)right;
+
+    return (a > b) - (a < b);
+}
+
+static void rank(struct plan *plan, int64_t key, uint32_t number)
+{
+    GROW(plan->ranked, plan->ranked_capacity, plan->ranked_count + 1);
+    plan->ranked[plan->ranked_count++] = (struct ranked){.key = key, .number = number};
+}
+
+static void sort_ranked(struct plan *plan)
+{
+    if (plan->ranked_count > 1) {
+        qsort(plan->ranked, plan->ranked_count, sizeof *plan->ranked, compare_ranked);
+    }
+}
+
+/* Notes the match when it has no arc and pays. */
+static void consider(struct plan *plan, uint32_t need, uint32_t offer)
+{
+    if (flow_has_arc(plan->flow, need, offer) || plan_is_excluded(plan, need, offer)) {
+        return;
+    }
+    struct match match = match_check(plan->market, &plan->options.rules, need, offer);
+    int64_t gain =
+        flow_value(plan->flow, need) - flow_price(plan->flow, offer) - (int64_t)match.cost;
+    if (match.reason != MATCH_POSSIBLE || gain <= 0) {
+        return;
+    }
+    GROW(plan->missing, plan->missing_capacity, plan->missing_count + 1);
+    plan->missing[plan->missing_count++] =
+        (struct missing){.need = need, .offer = offer, .cost = match.cost, .gain = gain};
+}
+
+/* Of the matches noted since `first` only the best `count_max` stay. */
+static void keep_best(struct plan *plan, size_t first, size_t count_max)
+{
+    size_t count = plan->missing_count - first;
+
+    if (count > count_max) {
+        qsort(plan->missing + first, count, sizeof *plan->missing, compare_missing);
+        plan->missing_count = first + count_max;
+    }
+}
+
+/* Pending numbers grouped by product: product << 32 | number, ascending. */
+static size_t group(struct plan *plan, const struct marks *marks, bool of_needs)
+{
+    size_t count = 0;
+
+    GROW(plan->grouped, plan->grouped_capacity, marks->count);
+    for (size_t i = 0; i < marks->count; i++) {
+        uint32_t number = marks->items[i];
+        bool is_live =
+            of_needs ? plan_need_is_open(plan, number) : plan_offer_is_active(plan, number);
+        uint32_t product =
+            of_needs ? plan->market->needs[number].product : plan->market->offers[number].product;
+        if (is_live) {
+            plan->grouped[count++] = (uint64_t)product << 32 | number;
+        }
+    }
+    if (count > 1) {
+        qsort(plan->grouped, count, sizeof *plan->grouped, compare_u64);
+    }
+    return count;
+}
+
+/* Calls `look` for each product of the group with its numbers. */
+static void each_product(struct plan *plan, size_t count,
+                         void (*look)(struct plan *plan, uint32_t product, const uint64_t *numbers,
+                                      size_t count))
+{
+    size_t first = 0;
+
+    while (first < count) {
+        uint32_t product = (uint32_t)(plan->grouped[first] >> 32);
+        size_t end = first + 1;
+        while (end < count && plan->grouped[end] >> 32 == product) {
+            end++;
+        }
+        look(plan, product, plan->grouped + first, end - first);
+        first = end;
+    }
+}
+
+static void widen_price(struct plan *plan, uint32_t product, const uint64_t *numbers, size_t count)
+{
+    int64_t *price_min = &plan->products[product].price_min;
+
+    for (size_t i = 0; i < count; i++) {
+        *price_min = min_i64(*price_min, flow_price(plan->flow, (uint32_t)numbers[i]));
+    }
+}
+
+static void widen_reach(struct plan *plan, uint32_t product, const uint64_t *numbers, size_t count)
+{
+    int64_t *reach_max = &plan->products[product].reach_max;
+
+    for (size_t i = 0; i < count; i++) {
+        *reach_max = max_i64(*reach_max, reach_of(plan, (uint32_t)numbers[i]));
+    }
+}
+
+static void look_from_needs(struct plan *plan, uint32_t product, const uint64_t *numbers,
+                            size_t count)
+{
+    const struct number_list *offers = &plan->market->products[product].offers;
+    struct plan_product *bounds = &plan->products[product];
+    int64_t reach_max = INT64_MIN;
+    int64_t price_min = INT64_MAX;
+
+    for (size_t i = 0; i < count; i++) {
+        reach_max = max_i64(reach_max, reach_of(plan, (uint32_t)numbers[i]));
+    }
+    if (reach_max <= bounds->price_min) {
+        return;
+    }
+    plan->ranked_count = 0;
+    for (size_t i = 0; i < offers->count; i++) {
+        int64_t price = flow_price(plan->flow, offers->items[i]);
+        price_min = min_i64(price_min, price);
+        if (price < reach_max) {
+            rank(plan, price, offers->items[i]);
+        }
+    }
+    bounds->price_min = price_min;
+    sort_ranked(plan);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t need = (uint32_t)numbers[i];
+        int64_t reach = reach_of(plan, need);
+        size_t first = plan->missing_count;
+        for (size_t j = 0; j < plan->ranked_count && plan->ranked[j].key < reach; j++) {
+            consider(plan, need, plan->ranked[j].number);
+        }
+        keep_best(plan, first, NEED_MISSING_MAX);
+    }
+}
+
+static void look_from_offers(struct plan *plan, uint32_t product, const uint64_t *numbers,
+                             size_t count)
+{
+    const struct number_list *needs = &plan->market->products[product].needs;
+    struct plan_product *bounds = &plan->products[product];
+    int64_t reach_max = INT64_MIN;
+    int64_t price_min = INT64_MAX;
+
+    for (size_t i = 0; i < count; i++) {
+        price_min = min_i64(price_min, flow_price(plan->flow, (uint32_t)numbers[i]));
+    }
+    if (bounds->reach_max <= price_min) {
+        return;
+    }
+    plan->ranked_count = 0;
+    for (size_t i = 0; i < needs->count; i++) {
+        int64_t reach = reach_of(plan, needs->items[i]);
+        reach_max = max_i64(reach_max, reach);
+        if (reach > price_min) {
+            rank(plan, -reach, needs->items[i]);
+        }
+    }
+    bounds->reach_max = reach_max;
+    sort_ranked(plan);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t offer = (uint32_t)numbers[i];
+        int64_t price = flow_price(plan->flow, offer);
+        size_t first = plan->missing_count;
+        for (size_t j = 0; j < plan->ranked_count && -plan->ranked[j].key > price; j++) {
+            consider(plan, plan->ranked[j].number, offer);
+        }
+        keep_best(plan, first, OFFER_MISSING_MAX);
+    }
+}
+
+/* Finds what is missing around the pending needs and offers, and adds it. Those that got something
+ * are looked at again in the next round, since not all may have been added. */
+static bool bring_in(struct plan *plan)
+{
+    size_t count = group(plan, &plan->pending_offers, false);
+
+    plan->missing_count = 0;
+    each_product(plan, count, widen_price);
+    count = group(plan, &plan->pending_needs, true);
+    each_product(plan, count, widen_reach);
+    each_product(plan, count, look_from_needs);
+    count = group(plan, &plan->pending_offers, false);
+    each_product(plan, count, look_from_offers);
+    marks_clear(&plan->pending_needs);
+    marks_clear(&plan->pending_offers);
+    for (size_t i = 0; i < plan->missing_count; i++) {
+        const struct missing *missing = &plan->missing[i];
+        flow_set_arc(plan->flow, missing->need, missing->offer, missing->cost);
+        marks_add(&plan->dirty_shares, missing->need);
+        marks_add(&plan->pending_needs, missing->need);
+        marks_add(&plan->pending_offers, missing->offer);
+    }
+    return plan->missing_count > 0;
+}
+
+/* Notes what the flow just did. */
+static void collect(struct plan *plan)
+{
+    size_t count;
+    const struct flow_change *changes = flow_changes(plan->flow, &count);
+
+    GROW(plan->moved, plan->moved_capacity, plan->moved_count + count);
+    for (size_t i = 0; i < count; i++) {
+        plan->moved[plan->moved_count++] = (uint64_t)changes[i].sink << 32 | changes[i].source;
+    }
+    const uint32_t *numbers = flow_dearer_sinks(plan->flow, &count);
+    for (size_t i = 0; i < count; i++) {
+        marks_add(&plan->pending_needs, numbers[i]);
+    }
+    numbers = flow_cheaper_sources(plan->flow, &count);
+    for (size_t i = 0; i < count; i++) {
+        marks_add(&plan->pending_offers, numbers[i]);
+    }
+    flow_clear_changes(plan->flow);
+}
+
+void plan_optimise(struct plan *plan)
+{
+    do {
+        flow_settle(plan->flow);
+        collect(plan);
+    } while (bring_in(plan));
+    marks_clear(&plan->pending_needs);
+    marks_clear(&plan->pending_offers);
+    if (plan->moved_count > 1) {
+        qsort(plan->moved, plan->moved_count, sizeof *plan->moved, compare_u64);
+    }
+}

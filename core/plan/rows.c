@@ -1,0 +1,462 @@
+/*
+ * rows.c - the plan as rows, and back. Numbers are keys, u32 big-endian; values little-endian.
+ *
+ *     table  rows               value
+ *     0      0: the clock       market_save
+ *            1: the plan        options 8 x u32 · seq u64 · time u64 · assignments u32
+ *     1-4    parties, products, needs, offers: market_save
+ *     5      offers             price i64 · fixed i64
+ *     6      needs              bound u32 · fixed i64 · arcs u32 · excluded u32
+ *                               · arcs x (offer u32 · cost u32 · units i64) · excluded x offer u32
+ *     7      assignments        need u32 · offer u32 · state u8 · accepted by u8 · cost u32
+ *                               · kilometres u32 · arrival i32 · quantity i64
+ *
+ * Capacities, tranches, lists and totals follow from them. Rows are saved when all is settled.
+ */
+#include "core/plan/internal.h"
+
+#include <stdlib.h>
+
+enum table {
+    TABLE_PLAN,
+    TABLE_PARTIES,
+    TABLE_PRODUCTS,
+    TABLE_NEEDS,
+    TABLE_OFFERS,
+    TABLE_PRICES,
+    TABLE_SHARES,
+    TABLE_ASSIGNMENTS,
+};
+
+#define KEY_CLOCK 0
+#define KEY_PLAN 1
+#define OPTION_COUNT 8
+#define ARC_SIZE 16
+
+struct target {
+    plan_put_row put;
+    void *context;
+    struct buffer value; /* Of the row in the making. */
+};
+
+static void put_u32(struct buffer *target, uint32_t value)
+{
+    store_u32(buffer_extend(target, sizeof value), value);
+}
+
+static void put_u64(struct buffer *target, uint64_t value)
+{
+    store_u64(buffer_extend(target, sizeof value), value);
+}
+
+static void put_row(struct target *target, enum table table, uint32_t number)
+{
+    uint8_t key[sizeof number];
+
+    store_u32_be(key, number);
+    target->put(target->context, (uint8_t)table, (struct bytes){key, sizeof key},
+                buffer_view(&target->value));
+    target->value.size = 0;
+}
+
+static void list_options(const struct plan_options *options, uint32_t list[OPTION_COUNT])
+{
+    const struct match_rules *rules = &options->rules;
+    const uint32_t all[OPTION_COUNT] = {
+        rules->per_kilometre,     rules->other_region,      rules->other_country,
+        rules->per_day_late,      rules->kept_max,          options->tranche_lots[0],
+        options->tranche_lots[1], options->tranche_lots[2],
+    };
+
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        list[i] = all[i];
+    }
+}
+
+static void save_plan(const struct plan *plan, struct target *target)
+{
+    uint32_t options[OPTION_COUNT];
+
+    list_options(&plan->options, options);
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        put_u32(&target->value, options[i]);
+    }
+    put_u64(&target->value, plan->seq);
+    put_u64(&target->value, plan->time_ms);
+    put_u32(&target->value, plan->assignment_count);
+    put_row(target, TABLE_PLAN, KEY_PLAN);
+}
+
+static void save_price(struct plan *plan, struct target *target, uint32_t number)
+{
+    struct plan_offer *offer = &plan->offers[number];
+
+    offer->saved_price = flow_price(plan->flow, number);
+    put_u64(&target->value, (uint64_t)offer->saved_price);
+    put_u64(&target->value, (uint64_t)offer->fixed);
+    put_row(target, TABLE_PRICES, number);
+}
+
+static void save_share(struct plan *plan, struct target *target, uint32_t number)
+{
+    const struct plan_need *need = &plan->needs[number];
+    struct buffer *value = &target->value;
+    size_t arc_count;
+    const struct flow_arc *arcs = flow_arcs(plan->flow, number, &arc_count);
+    uint32_t excluded_count = 0;
+
+    for (uint32_t at = need->first_excluded; at != 0; at = plan->exclusions[at - 1].next) {
+        excluded_count++;
+    }
+    put_u32(value, need->bound);
+    put_u64(value, (uint64_t)need->fixed);
+    put_u32(value, (uint32_t)arc_count);
+    put_u32(value, excluded_count);
+    for (size_t i = 0; i < arc_count; i++) {
+        put_u32(value, arcs[i].source);
+        put_u32(value, arcs[i].cost);
+        put_u64(value, (uint64_t)arcs[i].units);
+    }
+    for (uint32_t at = need->first_excluded; at != 0; at = plan->exclusions[at - 1].next) {
+        put_u32(value, plan->exclusions[at - 1].offer);
+    }
+    put_row(target, TABLE_SHARES, number);
+}
+
+static void save_assignment(const struct plan *plan, struct target *target, uint32_t number)
+{
+    const struct plan_assignment *assignment = &plan->assignments[number];
+    struct buffer *value = &target->value;
+
+    put_u32(value, assignment->need);
+    put_u32(value, assignment->offer);
+    *buffer_extend(value, 1) = assignment->state;
+    *buffer_extend(value, 1) = assignment->accepted_by;
+    put_u32(value, assignment->cost);
+    put_u32(value, assignment->kilometres);
+    put_u32(value, (uint32_t)assignment->arrival);
+    put_u64(value, (uint64_t)assignment->quantity);
+    put_row(target, TABLE_ASSIGNMENTS, number);
+}
+
+static void save_things(struct plan *plan, struct target *target, enum market_thing thing,
+                        enum table table, struct marks *dirty)
+{
+    marks_sort(dirty);
+    for (size_t i = 0; i < dirty->count; i++) {
+        market_save(plan->market, thing, dirty->items[i], &target->value);
+        put_row(target, table, dirty->items[i]);
+    }
+    marks_clear(dirty);
+}
+
+void plan_save(struct plan *plan, plan_put_row put, void *context)
+{
+    struct target target = {.put = put, .context = context};
+    uint32_t offer_count = plan->market->offer_ids.count;
+
+    ENSURE(plan->is_settled);
+    market_save(plan->market, MARKET_CLOCK, 0, &target.value);
+    put_row(&target, TABLE_PLAN, KEY_CLOCK);
+    save_plan(plan, &target);
+    save_things(plan, &target, MARKET_PARTY, TABLE_PARTIES, &plan->dirty_parties);
+    save_things(plan, &target, MARKET_PRODUCT, TABLE_PRODUCTS, &plan->dirty_products);
+    save_things(plan, &target, MARKET_NEED, TABLE_NEEDS, &plan->dirty_needs);
+    save_things(plan, &target, MARKET_OFFER, TABLE_OFFERS, &plan->dirty_offers);
+    for (uint32_t i = 0; i < offer_count; i++) { /* A settle may move many prices a little. */
+        if (marks_has(&plan->dirty_fixed, i) ||
+            plan->offers[i].saved_price != flow_price(plan->flow, i)) {
+            save_price(plan, &target, i);
+        }
+    }
+    marks_clear(&plan->dirty_fixed);
+    marks_sort(&plan->dirty_shares);
+    for (size_t i = 0; i < plan->dirty_shares.count; i++) {
+        save_share(plan, &target, plan->dirty_shares.items[i]);
+    }
+    marks_clear(&plan->dirty_shares);
+    marks_sort(&plan->dirty_assignments);
+    for (size_t i = 0; i < plan->dirty_assignments.count; i++) {
+        save_assignment(plan, &target, plan->dirty_assignments.items[i]);
+    }
+    marks_clear(&plan->dirty_assignments);
+    buffer_deinit(&target.value);
+}
+
+/* Loading. A row has its exact size or is corrupt. */
+
+struct source {
+    struct bytes rest;
+    bool is_short;
+};
+
+static const uint8_t *get(struct source *source, size_t size)
+{
+    static const uint8_t zeroes[sizeof(uint64_t)];
+    const uint8_t *at = source->rest.data;
+
+    if (source->rest.size < size) {
+        source->is_short = true;
+        return zeroes;
+    }
+    source->rest.data += size;
+    source->rest.size -= size;
+    return at;
+}
+
+static uint8_t get_u8(struct source *source)
+{
+    return *get(source, 1);
+}
+
+static uint32_t get_u32(struct source *source)
+{
+    return load_u32(get(source, sizeof(uint32_t)));
+}
+
+static uint64_t get_u64(struct source *source)
+{
+    return load_u64(get(source, sizeof(uint64_t)));
+}
+
+static bool is_read(const struct source *source)
+{
+    return !source->is_short && source->rest.size == 0;
+}
+
+static bool is_quantity(int64_t units)
+{
+    return units >= 0 && units <= FLOW_UNITS_MAX;
+}
+
+/* Rows of a plan with other options describe another optimum: STATUS_INVALID. */
+static enum status load_plan(struct plan *plan, struct source source)
+{
+    uint32_t options[OPTION_COUNT];
+    bool is_same = true;
+
+    list_options(&plan->options, options);
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        is_same = get_u32(&source) == options[i] && is_same;
+    }
+    plan->seq = get_u64(&source);
+    plan->time_ms = get_u64(&source);
+    uint32_t count = get_u32(&source);
+    if (!is_read(&source) || count == UINT32_MAX) {
+        return STATUS_CORRUPT;
+    }
+    if (!is_same) {
+        return STATUS_INVALID;
+    }
+    GROW(plan->assignments, plan->assignment_capacity, (size_t)count + 1);
+    GROW(plan->next, plan->next_capacity, (size_t)count + 1);
+    plan->assignment_count = count;
+    return STATUS_OK;
+}
+
+static enum status load_price(struct plan *plan, uint32_t number, struct source source)
+{
+    int64_t price = (int64_t)get_u64(&source);
+    int64_t fixed = (int64_t)get_u64(&source);
+
+    if (!is_read(&source) || number >= plan->market->offer_ids.count || price < 0 ||
+        !is_quantity(fixed)) {
+        return STATUS_CORRUPT;
+    }
+    struct plan_offer *offer = &plan->offers[number];
+    offer->fixed = fixed;
+    offer->saved_price = price;
+    offer->capacity =
+        plan_offer_is_active(plan, number) ? (int64_t)plan->market->offers[number].capacity : 0;
+    flow_restore_source(plan->flow, number, plan_offer_rest(plan, number), price);
+    plan_count_offer(plan, number);
+    return STATUS_OK;
+}
+
+static bool load_arcs(struct plan *plan, size_t count, struct source *source)
+{
+    GROW(plan->work, plan->work_capacity, count);
+    for (size_t i = 0; i < count; i++) {
+        struct flow_arc *arc = &plan->work[i];
+        arc->source = get_u32(source);
+        arc->cost = get_u32(source);
+        arc->units = (int64_t)get_u64(source);
+        if (arc->source >= plan->market->offer_ids.count || arc->cost > COST_MAX ||
+            !is_quantity(arc->units) || (i > 0 && arc->source <= arc[-1].source)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum status load_share(struct plan *plan, uint32_t number, struct source source)
+{
+    uint32_t bound = get_u32(&source);
+    int64_t fixed = (int64_t)get_u64(&source);
+    size_t arc_count = get_u32(&source);
+    size_t excluded_count = get_u32(&source);
+    struct flow_tranche tranches[TRANCHE_COUNT];
+
+    if (source.is_short || number >= plan->market->need_ids.count || !is_quantity(fixed) ||
+        source.rest.size != arc_count * ARC_SIZE + excluded_count * sizeof(uint32_t) ||
+        !load_arcs(plan, arc_count, &source)) {
+        return STATUS_CORRUPT;
+    }
+    plan->needs[number].bound = bound;
+    plan->needs[number].fixed = fixed;
+    for (size_t i = 0; i < excluded_count; i++) {
+        plan_exclude(plan, number, get_u32(&source));
+    }
+    size_t tranche_count = plan_tranches(plan, number, tranches);
+    flow_restore_sink(plan->flow, number, tranches, tranche_count, plan->work, arc_count);
+    return STATUS_OK;
+}
+
+static enum status load_assignment(struct plan *plan, uint32_t number, struct source source)
+{
+    struct plan_assignment assignment = {.need = get_u32(&source)};
+
+    assignment.offer = get_u32(&source);
+    assignment.state = get_u8(&source);
+    assignment.accepted_by = get_u8(&source);
+    assignment.cost = get_u32(&source);
+    assignment.kilometres = get_u32(&source);
+    assignment.arrival = (int32_t)get_u32(&source);
+    assignment.quantity = (int64_t)get_u64(&source);
+    if (!is_read(&source) || number == 0 || number > plan->assignment_count ||
+        assignment.need >= plan->market->need_ids.count ||
+        assignment.offer >= plan->market->offer_ids.count ||
+        assignment.state < ASSIGNMENT_PROPOSED || assignment.state > ASSIGNMENT_CANCELLED ||
+        assignment.quantity == 0 || !is_quantity(assignment.quantity)) {
+        return STATUS_CORRUPT;
+    }
+    plan->assignments[number] = assignment;
+    return STATUS_OK;
+}
+
+static enum status load_thing(struct plan *plan, enum market_thing thing, uint32_t number,
+                              struct bytes value)
+{
+    enum status status = market_restore(plan->market, thing, number, value);
+
+    if (status == STATUS_OK) {
+        plan_grow(plan);
+    }
+    return status;
+}
+
+enum status plan_load(struct plan *plan, uint8_t table, struct bytes key, struct bytes value)
+{
+    struct source source = {.rest = value};
+
+    if (key.size != sizeof(uint32_t) || table > TABLE_ASSIGNMENTS) {
+        return STATUS_CORRUPT;
+    }
+    uint32_t number = load_u32_be(key.data);
+    switch ((enum table)table) {
+    case TABLE_PLAN:
+        if (number == KEY_CLOCK) {
+            return load_thing(plan, MARKET_CLOCK, 0, value);
+        }
+        return number == KEY_PLAN ? load_plan(plan, source) : STATUS_CORRUPT;
+    case TABLE_PARTIES:
+        return load_thing(plan, MARKET_PARTY, number, value);
+    case TABLE_PRODUCTS:
+        return load_thing(plan, MARKET_PRODUCT, number, value);
+    case TABLE_NEEDS:
+        return load_thing(plan, MARKET_NEED, number, value);
+    case TABLE_OFFERS:
+        return load_thing(plan, MARKET_OFFER, number, value);
+    case TABLE_PRICES:
+        return load_price(plan, number, source);
+    case TABLE_SHARES:
+        return load_share(plan, number, source);
+    case TABLE_ASSIGNMENTS:
+        return load_assignment(plan, number, source);
+    }
+    UNREACHABLE();
+}
+
+/* Puts the assignments into the lists of their needs. Fixed units are summed up in `fixed`. */
+static bool link_assignments(struct plan *plan, int64_t *fixed)
+{
+    for (uint32_t number = 1; number <= plan->assignment_count; number++) {
+        const struct plan_assignment *assignment = &plan->assignments[number];
+        if (assignment->state == 0) {
+            return false; /* A row is missing. */
+        }
+        bool is_received = assignment->state == ASSIGNMENT_RECEIVED;
+        if (life_is_final(assignment->state) && !is_received) {
+            continue;
+        }
+        if (!life_is_fixed(assignment->state) &&
+            plan_find_unfixed(plan, assignment->need, assignment->offer) != 0) {
+            return false;
+        }
+        plan_link(plan, number);
+        fixed[assignment->offer] += life_is_fixed(assignment->state) ? assignment->quantity : 0;
+        plan->totals.assignments += !is_received;
+        plan->totals.units_promised += is_received ? 0 : (uint64_t)assignment->quantity;
+        plan->totals.units_received += is_received ? (uint64_t)assignment->quantity : 0;
+    }
+    return true;
+}
+
+/* What is not fixed equals the flow, arc by arc; the rest equals what is noted as fixed. */
+static bool need_agrees(const struct plan *plan, uint32_t number)
+{
+    int64_t fixed = 0;
+    int64_t units = 0;
+
+    for (uint32_t i = plan->needs[number].first; i != 0; i = plan->next[i]) {
+        const struct plan_assignment *assignment = &plan->assignments[i];
+        if (life_is_fixed(assignment->state)) {
+            fixed += assignment->quantity;
+            continue;
+        }
+        if (flow_units(plan->flow, number, assignment->offer) != assignment->quantity) {
+            return false;
+        }
+        units += assignment->quantity;
+    }
+    return fixed == plan->needs[number].fixed && units == flow_sink_served(plan->flow, number);
+}
+
+static bool all_agree(struct plan *plan, int64_t *fixed)
+{
+    const struct market *market = plan->market;
+
+    if (!link_assignments(plan, fixed)) {
+        return false;
+    }
+    if (flow_source_count(plan->flow) != market->offer_ids.count ||
+        flow_sink_count(plan->flow) != market->need_ids.count) {
+        return false;
+    }
+    for (uint32_t need = 0; need < market->need_ids.count; need++) {
+        if (!need_agrees(plan, need)) {
+            return false;
+        }
+        plan_count_need(plan, need);
+    }
+    for (uint32_t offer = 0; offer < market->offer_ids.count; offer++) {
+        if (fixed[offer] != plan->offers[offer].fixed ||
+            flow_source_used(plan->flow, offer) > flow_source_capacity(plan->flow, offer)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum status plan_loaded(struct plan *plan)
+{
+    int64_t *fixed = memory_take(plan->market->offer_ids.count, sizeof *fixed);
+    bool is_good = all_agree(plan, fixed);
+
+    free(fixed);
+    for (uint32_t i = 0; i < plan->market->product_ids.count; i++) {
+        plan->products[i].reach_max = INT64_MAX; /* Not known yet. */
+    }
+    flow_clear_changes(plan->flow);
+    return is_good ? STATUS_OK : STATUS_CORRUPT;
+}

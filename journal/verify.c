@@ -1,0 +1,172 @@
+/*
+ * verify.c - reads everything and says what does not check.
+ *
+ * The view of the log is renewed every few thousand entries, which never change, so that a
+ * journal in use can be verified without keeping its pages from being used again; the rows
+ * take one view. Pages that are wildly damaged can bring LMDB, and so the process, down: who
+ * verifies a journal of doubtful origin does it in a child process.
+ */
+#include "journal/internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CHUNK_COUNT 4096
+
+static bool key_is(const struct journal_reader *reader, const MDB_val *key, uint64_t seq)
+{
+    uint8_t wanted[KEY_SIZE];
+
+    encode_key(reader->meta.partition, seq, wanted);
+    return key->mv_size == KEY_SIZE && memcmp(key->mv_data, wanted, KEY_SIZE) == 0;
+}
+
+enum status check_bounds(struct journal_reader *reader, const char **problem)
+{
+    const struct journal_head *head = &reader->meta.head;
+    MDB_stat stat;
+    MDB_val key;
+
+    int code = mdb_stat(reader->txn, reader->journal->log, &stat);
+    if (code != MDB_SUCCESS) {
+        return status_from_mdb(code);
+    }
+    if (stat.ms_entries != head->last + 1 - head->oldest) {
+        *problem = "gap";
+        return STATUS_CORRUPT;
+    }
+    if (stat.ms_entries == 0) {
+        return STATUS_OK;
+    }
+    if (mdb_cursor_get(reader->cursor, &key, NULL, MDB_FIRST) != MDB_SUCCESS ||
+        !key_is(reader, &key, head->oldest) ||
+        mdb_cursor_get(reader->cursor, &key, NULL, MDB_LAST) != MDB_SUCCESS ||
+        !key_is(reader, &key, head->last)) {
+        *problem = "gap";
+        return STATUS_CORRUPT;
+    }
+    return STATUS_OK;
+}
+
+/* A fresh view at the same place. What was trimmed meanwhile needs no check any more. */
+static enum status renew_view(struct journal_reader *reader)
+{
+    uint8_t chain[JOURNAL_CHAIN_SIZE];
+    bool known = reader->chain_known;
+
+    memcpy(chain, reader->chain, sizeof chain);
+    enum status status = journal_seek(reader, reader->seq_next);
+    if (status == STATUS_OK) {
+        memcpy(reader->chain, chain, sizeof chain);
+        reader->chain_known = known;
+    }
+    return status == STATUS_GAP ? STATUS_OK : status;
+}
+
+static enum status verify_entries(struct journal_reader *reader, struct journal_report *report)
+{
+    const char *problem = "page";
+    uint64_t last = reader->meta.head.last;
+    enum status status = check_bounds(reader, &problem);
+    const char *bounds_problem = status == STATUS_OK ? NULL : problem;
+
+    /* Also when the count is wrong: the entry that is missing is worth a name. */
+    status = STATUS_OK;
+    while (status == STATUS_OK && reader->seq_next <= last) {
+        struct entry entry;
+        status = read_entry(reader, &entry, &problem);
+        if (status == STATUS_OK && ++report->entry_count % CHUNK_COUNT == 0) {
+            status = renew_view(reader);
+        }
+    }
+    if (status != STATUS_OK) {
+        report->bad_seq = reader->seq_next;
+        snprintf(report->problem, sizeof report->problem, "entry %" PRIu64 ": %s", reader->seq_next,
+                 problem);
+        return STATUS_CORRUPT;
+    }
+    if (bounds_problem != NULL) {
+        report->bad_seq = last + 1;
+        snprintf(report->problem, sizeof report->problem,
+                 "the log holds entries that its meta row does not know");
+        return STATUS_CORRUPT;
+    }
+    return STATUS_OK;
+}
+
+static void report_row(struct journal_report *report, const MDB_val *key)
+{
+    const uint8_t *data = key->mv_data;
+    size_t size = min_u64(key->mv_size, ROW_KEY_SIZE_MAX);
+    size_t used = (size_t)snprintf(report->problem, sizeof report->problem,
+                                   "row of table %u: checksum; key ", size > 0 ? data[0] : 0u);
+
+    for (size_t i = 1; i < size && used + 3 < sizeof report->problem; i++) {
+        used += (size_t)snprintf(report->problem + used, sizeof report->problem - used, "%02x",
+                                 data[i]);
+    }
+}
+
+/* One view, so that the rows can be counted: a page that lost its keys shows in the count. */
+static enum status verify_each_row(MDB_cursor *cursor, struct journal_report *report)
+{
+    MDB_val key = {0};
+    MDB_val stored;
+    int code = mdb_cursor_get(cursor, &key, &stored, MDB_FIRST);
+
+    while (code == MDB_SUCCESS) {
+        struct bytes value;
+        if (decode_row(&key, &stored, &value) != STATUS_OK) {
+            report_row(report, &key);
+            return STATUS_CORRUPT;
+        }
+        report->row_count++;
+        code = mdb_cursor_get(cursor, &key, &stored, MDB_NEXT);
+    }
+    return code == MDB_NOTFOUND ? STATUS_OK : status_from_mdb(code);
+}
+
+static enum status verify_rows(struct journal_reader *reader, struct journal_report *report)
+{
+    MDB_cursor *cursor = NULL;
+    MDB_stat stat;
+    int code = mdb_cursor_open(reader->txn, reader->journal->rows, &cursor);
+    if (code != MDB_SUCCESS) {
+        return status_from_mdb(code);
+    }
+    enum status status = verify_each_row(cursor, report);
+    mdb_cursor_close(cursor);
+    if (status == STATUS_OK) {
+        status = status_from_mdb(mdb_stat(reader->txn, reader->journal->rows, &stat));
+    }
+    if (status == STATUS_OK && stat.ms_entries != report->row_count) {
+        snprintf(report->problem, sizeof report->problem, "rows: %zu counted, %" PRIu64 " found",
+                 stat.ms_entries, report->row_count);
+        status = STATUS_CORRUPT;
+    }
+    return status;
+}
+
+enum status journal_verify(struct journal *journal, struct journal_report *report)
+{
+    struct journal_reader *reader = NULL;
+
+    *report = (struct journal_report){0};
+    enum status status = journal_reader_open(journal, &reader);
+    if (status == STATUS_OK) {
+        status = verify_entries(reader, report);
+    }
+    if (status == STATUS_OK) {
+        status = renew_view(reader);
+    }
+    if (status == STATUS_OK) {
+        status = verify_rows(reader, report);
+    }
+    if (status != STATUS_OK && report->problem[0] == '\0') {
+        snprintf(report->problem, sizeof report->problem, "meta row or pages: %s",
+                 status_name(status));
+    }
+    journal_reader_close(reader);
+    return status;
+}

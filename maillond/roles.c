@@ -1,0 +1,131 @@
+/*
+ * roles.c - the roles by name, and how they hang together: one row each.
+ */
+#include "maillond/roles.h"
+
+#include "brokers/dispatch/dispatch.h"
+#include "brokers/gateway/gateway.h"
+#include "workers/allocate/worker.h"
+#include "workers/match/worker.h"
+
+#include <string.h>
+
+#define MEGABYTE ((uint64_t)1 << 20)
+
+const char *const ROLE_NAMES[ROLE_COUNT] = {"gateway", "match", "allocate", "dispatch"};
+
+static void *open_gateway(const struct config *config)
+{
+    struct gateway *gateway = NULL;
+    struct gateway_options options = {
+        .tick_ms = config->gateway.tick_seconds * 1000,
+        .ids_max = config->gateway.ids_max,
+        .space_floor = config->gateway.space_floor_mb * MEGABYTE,
+    };
+
+    gateway_open(&options, &gateway);
+    return gateway;
+}
+
+static struct match_rules rules_of(const struct config *config)
+{
+    return (struct match_rules){
+        .per_kilometre = config->match.per_kilometre,
+        .other_region = config->match.other_region,
+        .other_country = config->match.other_country,
+        .per_day_late = config->match.per_day_late,
+        .kept_max = config->match.kept_max,
+    };
+}
+
+static void *open_match(const struct config *config)
+{
+    struct match_worker *worker = NULL;
+    struct match_rules rules = rules_of(config);
+
+    match_worker_open(&rules, &worker);
+    return worker;
+}
+
+static void *open_allocate(const struct config *config)
+{
+    struct allocate_worker *worker = NULL;
+    struct plan_options options = {
+        .rules = rules_of(config),
+        .tranche_lots = {config->allocate.tranche_1, config->allocate.tranche_2,
+                         config->allocate.tranche_3},
+    };
+
+    allocate_worker_open(&options, &worker);
+    return worker;
+}
+
+static void *open_dispatch(const struct config *config)
+{
+    struct dispatch *dispatch = NULL;
+    struct dispatch_options options = {
+        .clients_max = config->dispatch.clients_max,
+        .credit_max = config->dispatch.credit_max,
+        .head_ms = config->dispatch.head_seconds * 1000,
+    };
+
+    dispatch_open(&options, &dispatch);
+    return dispatch;
+}
+
+static void close_gateway(void *state)
+{
+    gateway_close(state);
+}
+
+static void close_match(void *state)
+{
+    match_worker_close(state);
+}
+
+static void close_allocate(void *state)
+{
+    allocate_worker_close(state);
+}
+
+static void close_dispatch(void *state)
+{
+    dispatch_close(state);
+}
+
+static const struct {
+    const struct role *role;
+    const char *upstream;
+    bool has_clients;
+    void *(*open)(const struct config *config);
+    void (*close)(void *state);
+} ROLES[ROLE_COUNT] = {
+    {&gateway_role, NULL, true, open_gateway, close_gateway},
+    {&match_role, "gateway", false, open_match, close_match},
+    {&allocate_role, "match", false, open_allocate, close_allocate},
+    {&dispatch_role, "allocate", true, open_dispatch, close_dispatch},
+};
+
+bool role_open(const char *name, const struct config *config, struct role_instance *instance)
+{
+    for (size_t i = 0; i < ROLE_COUNT; i++) {
+        if (strcmp(name, ROLE_NAMES[i]) == 0) {
+            bool is_last = i == ROLE_COUNT - 1;
+            *instance = (struct role_instance){
+                .role = ROLES[i].role,
+                .state = ROLES[i].open(config),
+                .upstream = ROLES[i].upstream,
+                .has_clients = ROLES[i].has_clients,
+                .keep_entries = is_last ? config->dispatch.keep_events : 0,
+                .close = ROLES[i].close,
+            };
+            return true;
+        }
+    }
+    return false;
+}
+
+void role_close(struct role_instance *instance)
+{
+    instance->close(instance->state);
+}

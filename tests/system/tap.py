@@ -1,0 +1,24 @@
+"""The runner of system tests in Python: one function a case, its name a true sentence, TAP out."""
+import os
+import sys
+import traceback
+
+BUILD = os.environ.get("MAILLON_BUILD", "build")
+SOURCE = os.environ.get("MAILLON_SOURCE", ".")
+
+
+def run_cases(*cases):
+    """Runs the cases whose name contains argv[1], or all, and exits."""
+    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    chosen = [case for case in cases if wanted in case.__name__]
+    failures = 0
+    print(f"1..{len(chosen)}", flush=True)
+    for number, case in enumerate(chosen, 1):
+        try:
+            case()
+            print(f"ok {number} - {case.__name__}", flush=True)
+        except Exception:  # A case fails by whatever it raises; the next one runs all the same.
+            failures += 1
+            traceback.print_exc()
+            print(f"not ok {number} - {case.__name__}", flush=True)
+    sys.exit(1 if failures else 0)

@@ -1,0 +1,589 @@
+/*
+ * journal_verify_test.c - what is changed behind the journal's back is found, and never handed
+ * out as good.
+ */
+#include "tests/unit/journal_fixture.h"
+
+#include <fcntl.h>
+#include <lmdb.h>
+
+#define ENTRY_COUNT 8
+#define ROW_COUNT 3
+#define FLIP_COUNT 1500
+#define META_PAGES_SIZE 8192 /* LMDB's own, which say which state of the trees is the newest. */
+
+/* The store of the closed journal "feed", opened past the journal. */
+struct store {
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi table;
+};
+
+static struct store open_behind(const char *table)
+{
+    struct store store = {0};
+
+    ENSURE(mdb_env_create(&store.env) == 0);
+    ENSURE(mdb_env_set_maxdbs(store.env, 3) == 0);
+    ENSURE(mdb_env_open(store.env, place_of("feed"), MDB_NOTLS | MDB_NOSYNC, 0600) == 0);
+    ENSURE(mdb_txn_begin(store.env, NULL, 0, &store.txn) == 0);
+    ENSURE(mdb_dbi_open(store.txn, table, 0, &store.table) == 0);
+    return store;
+}
+
+static void close_behind(struct store *store)
+{
+    ENSURE(mdb_txn_commit(store->txn) == 0);
+    mdb_env_close(store->env);
+}
+
+struct item {
+    uint8_t key[128];
+    size_t key_size;
+    uint8_t value[2048];
+    size_t value_size;
+};
+
+/* Item `index` of the table; false when there are fewer. */
+static bool get_item(const char *table, size_t index, struct item *item)
+{
+    struct store store = open_behind(table);
+    MDB_cursor *cursor = NULL;
+    MDB_val key;
+    MDB_val value;
+
+    ENSURE(mdb_cursor_open(store.txn, store.table, &cursor) == 0);
+    int code = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+    for (size_t i = 0; i < index && code == 0; i++) {
+        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    if (code == 0) {
+        ENSURE(key.mv_size <= sizeof item->key && value.mv_size <= sizeof item->value);
+        item->key_size = key.mv_size;
+        item->value_size = value.mv_size;
+        memcpy(item->key, key.mv_data, key.mv_size);
+        memcpy(item->value, value.mv_data, value.mv_size);
+    }
+    mdb_cursor_close(cursor);
+    close_behind(&store);
+    return code == 0;
+}
+
+static void put_item(const char *table, const struct item *item)
+{
+    struct store store = open_behind(table);
+    MDB_val key = {.mv_size = item->key_size, .mv_data = (void *)(uintptr_t)item->key};
+    MDB_val value = {.mv_size = item->value_size, .mv_data = (void *)(uintptr_t)item->value};
+
+    ENSURE(mdb_put(store.txn, store.table, &key, &value, 0) == 0);
+    close_behind(&store);
+}
+
+static void delete_item(const char *table, const struct item *item)
+{
+    struct store store = open_behind(table);
+    MDB_val key = {.mv_size = item->key_size, .mv_data = (void *)(uintptr_t)item->key};
+
+    ENSURE(mdb_del(store.txn, store.table, &key, NULL) == 0);
+    close_behind(&store);
+}
+
+/* Makes the checksum of a stored entry right again, as someone would who knows the format. */
+static void seal_item(struct item *item)
+{
+    uint8_t number[8];
+
+    store_u64(number, load_u64_be(item->key + 4));
+    uint32_t sum = checksum(0, number, sizeof number);
+    store_u32(item->value, checksum(sum, item->value + 4, item->value_size - 4));
+}
+
+static void make_feed(void)
+{
+    struct journal *journal = open_journal("feed");
+
+    for (size_t i = 0; i < ENTRY_COUNT; i++) {
+        append(journal, 1);
+    }
+    put_row(journal, 1, "one", "first value");
+    put_row(journal, 1, "two", "");
+    put_row(journal, 2, "one", "third value");
+    journal_close(journal);
+}
+
+/* What reading everything says, also when the journal does not even open. */
+static enum status verify_feed(struct journal_report *report)
+{
+    struct journal_options options = options_of("feed");
+    struct journal *journal = NULL;
+
+    *report = (struct journal_report){0};
+    options.read_only = true;
+    enum status status = journal_open(&options, &journal);
+    if (status == STATUS_OK) {
+        status = journal_verify(journal, report);
+        journal_close(journal);
+    }
+    return status;
+}
+
+static void an_intact_journal_verifies(void)
+{
+    enter_place();
+    struct journal_report report;
+
+    make_feed();
+    EXPECT_OK(verify_feed(&report));
+    EXPECT_EQ(report.entry_count, ENTRY_COUNT);
+    EXPECT_EQ(report.row_count, ROW_COUNT);
+    EXPECT_EQ(report.bad_seq, 0);
+    EXPECT_TEXT(bytes_from_text(report.problem), "");
+    leave_place();
+}
+
+static void every_changed_byte_of_every_stored_value_is_found(void)
+{
+    static const char *const tables[] = {"log", "rows", "meta"};
+    enter_place();
+    struct journal_report report;
+    struct item item;
+
+    make_feed();
+    for (size_t table = 0; table < COUNT_OF(tables); table++) {
+        for (size_t index = 0; get_item(tables[table], index, &item); index++) {
+            for (size_t at = 0; at < item.value_size; at++) {
+                item.value[at] ^= (uint8_t)(1u << (at % 8));
+                put_item(tables[table], &item);
+                EXPECT_STATUS(verify_feed(&report), STATUS_CORRUPT);
+                item.value[at] ^= (uint8_t)(1u << (at % 8));
+            }
+            put_item(tables[table], &item);
+            EXPECT_OK(verify_feed(&report));
+        }
+    }
+    leave_place();
+}
+
+static void a_changed_entry_with_a_right_checksum_breaks_the_chain(void)
+{
+    enter_place();
+    struct journal_report report;
+    struct item item;
+
+    make_feed();
+    for (size_t index = 0; get_item("log", index, &item); index++) {
+        const struct item intact = item;
+        for (size_t at = 4; at < item.value_size; at++) {
+            item = intact;
+            item.value[at] ^= (uint8_t)(1u << (at % 8));
+            seal_item(&item);
+            put_item("log", &item);
+            EXPECT_STATUS(verify_feed(&report), STATUS_CORRUPT);
+            EXPECT_EQ(report.bad_seq, index + 1);
+        }
+        put_item("log", &intact);
+        EXPECT_OK(verify_feed(&report));
+    }
+    leave_place();
+}
+
+static void the_report_names_the_first_bad_entry_and_what_is_wrong(void)
+{
+    enter_place();
+    struct journal *journal = open_journal("feed");
+    struct journal_report report;
+    struct item item;
+
+    append(journal, 1500);
+    journal_close(journal);
+    ENSURE(get_item("log", 99, &item));
+    const struct item intact = item;
+
+    item.value[70] ^= 1;
+    put_item("log", &item);
+    EXPECT_STATUS(verify_feed(&report), STATUS_CORRUPT);
+    EXPECT_EQ(report.bad_seq, 100);
+    EXPECT_EQ(report.entry_count, 99);
+    EXPECT_TEXT(bytes_from_text(report.problem), "entry 100: checksum");
+
+    seal_item(&item);
+    put_item("log", &item);
+    EXPECT_STATUS(verify_feed(&report), STATUS_CORRUPT);
+    EXPECT_EQ(report.bad_seq, 100);
+    EXPECT_TEXT(bytes_from_text(report.problem), "entry 100: chain");
+
+    item = intact;
+    item.value_size = 63;
+    put_item("log", &item);
+    EXPECT_STATUS(verify_feed(&report), STATUS_CORRUPT);
+    EXPECT_TEXT(bytes_from_text(report.problem), "entry 100: size");
+    put_item("log", &intact);
+    EXPECT_OK(verify_feed(&report));
+    leave_place();
+}
+
+static void a_reader_stops_before_the_bad_entry(void)
+{
+    enter_place();
+    struct journal *journal = open_journal("feed");
+    struct journal_reader *reader = NULL;
+    struct item item;
+    struct entry entry;
+
+    append(journal, 1500);
+    journal_close(journal);
+    ENSURE(get_item("log", 99, &item));
+    item.value[item.value_size - 1] ^= 1;
+    put_item("log", &item);
+    journal = open_journal("feed");
+    EXPECT_OK(journal_reader_open(journal, &reader));
+    for (uint64_t seq = 1; seq < 100; seq++) {
+        EXPECT_OK(journal_read(reader, &entry));
+    }
+    EXPECT_STATUS(journal_read(reader, &entry), STATUS_CORRUPT);
+    EXPECT_STATUS(journal_read(reader, &entry), STATUS_CORRUPT);
+    EXPECT_EQ(entry.seq, 99);
+    EXPECT_OK(journal_seek(reader, 101));
+    EXPECT_OK(journal_read(reader, &entry));
+    EXPECT_TRUE(entry_is_right(&entry));
+    journal_reader_close(reader);
+    journal_close(journal);
+    leave_place();
+}
+
+static void a_missing_entry_is_named_wherever_it_stood(void)
+{
+    enter_place();
+    struct journal_report report;
+    struct item item;
+
+    make_feed();
+    for (size_t index = 0; index < ENTRY_COUNT; index++) {
+        char problem[32];
+        snprintf(problem, sizeof problem, "entry %zu: gap", index + 1);
+        ENSURE(get_item("log", index, &item));
+        delete_item("log", &item);
+        EXPECT_STATUS(verify_feed(&report), STATUS_CORRUPT);
+        EXPECT_EQ(report.bad_seq, index + 1);
+        EXPECT_TEXT(bytes_from_text(report.problem), problem);
+        put_item("log", &item);
+        EXPECT_OK(verify_feed(&report));
+    }
+    leave_place();
+}
+
+static void a_damaged_tail_is_not_opened_for_writing(void)
+{
+    enter_place();
+    struct journal_options options = options_of("feed");
+    struct journal *journal = NULL;
+    struct item item;
+
+    make_feed();
+    for (size_t index = 0; index < ENTRY_COUNT; index++) {
+        ENSURE(get_item("log", index, &item));
+        const struct item intact = item;
+        delete_item("log", &item);
+        EXPECT_STATUS(journal_open(&options, &journal), STATUS_CORRUPT);
+        item.value[5] ^= 1;
+        put_item("log", &item);
+        EXPECT_STATUS(journal_open(&options, &journal), STATUS_CORRUPT);
+        put_item("log", &intact);
+    }
+    journal_close(open_journal("feed"));
+    leave_place();
+}
+
+static void an_inserted_entry_is_found(void)
+{
+    static const uint64_t places[] = {0, ENTRY_COUNT + 1, ENTRY_COUNT + 9, UINT64_MAX};
+    enter_place();
+    struct journal_report report;
+    struct item item;
+
+    make_feed();
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        for (uint32_t partition = 6; partition <= 8; partition++) {
+            ENSURE(get_item("log", 3, &item));
+            store_u32_be(item.key, partition);
+            store_u64_be(item.key + 4, places[i]);
+            seal_item(&item);
+            put_item("log", &item);
+            EXPECT_STATUS(verify_feed(&report), STATUS_CORRUPT);
+            delete_item("log", &item);
+            EXPECT_OK(verify_feed(&report));
+        }
+    }
+    leave_place();
+}
+
+static void exchanged_entries_and_rows_are_found(void)
+{
+    static const char *const tables[] = {"log", "rows"};
+    enter_place();
+    struct journal_report report;
+
+    make_feed();
+    for (size_t i = 0; i < COUNT_OF(tables); i++) {
+        struct item first;
+        struct item second;
+        ENSURE(get_item(tables[i], 0, &first) && get_item(tables[i], 1, &second));
+        struct item moved = first;
+        memcpy(moved.value, second.value, second.value_size);
+        moved.value_size = second.value_size;
+        put_item(tables[i], &moved);
+        EXPECT_STATUS(verify_feed(&report), STATUS_CORRUPT);
+        put_item(tables[i], &first);
+        EXPECT_OK(verify_feed(&report));
+    }
+    leave_place();
+}
+
+/* From entry `from` on, rewrites kind, chain and checksum as if it had always been so. */
+static void rewrite_history(uint64_t from)
+{
+    uint8_t chain[JOURNAL_CHAIN_SIZE] = {0};
+    struct item item;
+
+    for (size_t index = 0; get_item("log", index, &item); index++) {
+        struct entry entry = {.seq = index + 1};
+        if (entry.seq >= from) {
+            item.value[4] ^= entry.seq == from;
+            entry.kind = load_u16(item.value + 4);
+            entry.version = item.value[6];
+            entry.flags = item.value[7];
+            entry.time_ms = load_u64(item.value + 8);
+            entry.cause_first = load_u64(item.value + 16);
+            entry.cause_last = load_u64(item.value + 24);
+            entry.body = (struct bytes){.data = item.value + 64, .size = item.value_size - 64};
+            entry_chain(chain, &entry, item.value + 32);
+            seal_item(&item);
+            put_item("log", &item);
+        }
+        memcpy(chain, item.value + 32, sizeof chain);
+    }
+}
+
+static void a_rewritten_history_does_not_end_in_the_same_chain(void)
+{
+    enter_place();
+    struct journal_report report;
+
+    make_feed();
+    rewrite_history(3);
+    EXPECT_STATUS(verify_feed(&report), STATUS_CORRUPT);
+    rewrite_history(3);
+    EXPECT_OK(verify_feed(&report));
+    leave_place();
+}
+
+static void another_version_of_the_format_is_refused(void)
+{
+    enter_place();
+    struct journal_report report;
+    struct item item;
+
+    make_feed();
+    ENSURE(get_item("meta", 0, &item));
+    item.value[4]++;
+    item.value_size += 10;
+    store_u32(item.value, checksum(0, item.value + 4, item.value_size - 4));
+    put_item("meta", &item);
+    EXPECT_STATUS(verify_feed(&report), STATUS_INVALID);
+    leave_place();
+}
+
+static void expect_hex(const uint8_t *data, size_t size, const char *expected)
+{
+    char text[2048] = {0};
+
+    ENSURE(2 * size < sizeof text);
+    for (size_t i = 0; i < size; i++) {
+        snprintf(text + 2 * i, 3, "%02x", data[i]);
+    }
+    EXPECT_TEXT(bytes_from_text(text), expected);
+}
+
+static void make_example(void)
+{
+    struct journal *journal = open_journal("feed");
+    struct journal_transaction *txn = NULL;
+    struct entry entries[] = {
+        {.time_ms = 1700000000000u,
+         .kind = 3,
+         .version = 1,
+         .flags = ENTRY_SETTLES,
+         .body = bytes_from_text("hello")},
+        {.time_ms = 1700000000250u, .kind = 3, .version = 1, .cause_first = 4, .cause_last = 9},
+    };
+
+    EXPECT_OK(journal_begin(journal, &txn));
+    EXPECT_OK(journal_append(txn, entries, COUNT_OF(entries)));
+    EXPECT_OK(journal_put_row(txn, 1, bytes_from_text("key"), bytes_from_text("value")));
+    EXPECT_OK(journal_commit(txn));
+    journal_close(journal);
+}
+
+/* The worked example of journal/format.md. */
+static void the_bytes_on_disk_are_those_of_the_format(void)
+{
+    enter_place();
+    struct item item;
+
+    make_example();
+    ENSURE(get_item("log", 0, &item));
+    expect_hex(item.key, item.key_size, "000000070000000000000001");
+    expect_hex(item.value, item.value_size,
+               "6e074406030001010068e5cf8b01000000000000000000000000000000000000"
+               "2bc8162c967f34c61e9a3adb1e3d2e7200694c3228ef00f772d78e4559c17a36"
+               "68656c6c6f");
+    ENSURE(get_item("log", 1, &item));
+    expect_hex(item.key, item.key_size, "000000070000000000000002");
+    expect_hex(item.value, item.value_size,
+               "b2314bda03000100fa68e5cf8b01000004000000000000000900000000000000"
+               "15d9df3f324c76354123aede12344c3edfa668235a2583c7f8105e06e6f25e6e");
+    ENSURE(get_item("rows", 0, &item));
+    expect_hex(item.key, item.key_size, "016b6579");
+    expect_hex(item.value, item.value_size, "2585f32b76616c7565");
+    ENSURE(get_item("meta", 0, &item));
+    expect_hex(item.key, item.key_size, "66656564");
+    EXPECT_EQ(load_u32(item.value), checksum(0, item.value + 4, item.value_size - 4));
+    store_u64(item.value + 8, 0x1122334455667788u); /* The epoch differs with every journal. */
+    store_u32(item.value, checksum(0, item.value + 4, item.value_size - 4));
+    expect_hex(item.value, item.value_size,
+               "346d85b001000000887766554433221107000000000000000100000000000000"
+               "0200000000000000000000000000000000000000000000000000000000000000"
+               "0000000000000000000000000000000015d9df3f324c76354123aede12344c3e"
+               "dfa668235a2583c7f8105e06e6f25e6e");
+    leave_place();
+}
+
+enum outcome {
+    OUTCOME_HARMLESS,
+    OUTCOME_DETECTED,
+    OUTCOME_OLDER, /* All that is there is right, and the newest commit is not there. */
+    OUTCOME_WRONG,
+    OUTCOME_COUNT,
+};
+
+/* Reads everything, each way, and compares it with what was written. */
+static enum outcome judge(uint64_t last, uint64_t row_count)
+{
+    struct journal_options options = options_of("damaged");
+    struct journal *journal = NULL;
+    struct journal_reader *reader = NULL;
+    struct journal_report report;
+    struct entry entry;
+    uint64_t seq = 1;
+
+    options.read_only = true;
+    if (journal_open(&options, &journal) != STATUS_OK ||
+        journal_reader_open(journal, &reader) != STATUS_OK) {
+        return OUTCOME_DETECTED;
+    }
+    enum status status = STATUS_OK;
+    while ((status = journal_read(reader, &entry)) == STATUS_OK) {
+        if (entry.seq != seq++ || !entry_is_right(&entry)) {
+            return OUTCOME_WRONG;
+        }
+    }
+    if (status != STATUS_END || journal_verify(journal, &report) != STATUS_OK) {
+        return OUTCOME_DETECTED;
+    }
+    return seq == last + 1 && report.row_count == row_count ? OUTCOME_HARMLESS : OUTCOME_OLDER;
+}
+
+static int judge_in_child(uint64_t last, uint64_t row_count)
+{
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        int silence = open("/dev/null", O_WRONLY);
+        dup2(silence, STDERR_FILENO);
+        alarm(20);
+        _exit((int)judge(last, row_count));
+    }
+    return wait_for(child);
+}
+
+static uint8_t *read_file(const char *path, size_t *size)
+{
+    struct stat about;
+    int file = open(path, O_RDONLY);
+
+    ENSURE(file >= 0 && fstat(file, &about) == 0);
+    *size = (size_t)about.st_size;
+    uint8_t *data = memory_take(*size, 1);
+    ENSURE(read(file, data, *size) == (ssize_t)*size);
+    close(file);
+    return data;
+}
+
+static void make_damaged(const uint8_t *data, size_t size)
+{
+    ENSURE(mkdir(place_of("damaged"), 0700) == 0);
+    int file = open(place_of("damaged/data.mdb"), O_WRONLY | O_CREAT, 0600);
+    ENSURE(file >= 0 && write(file, data, size) == (ssize_t)size);
+    close(file);
+}
+
+static void no_flipped_bit_of_the_file_yields_a_wrong_entry(void)
+{
+    uint64_t seed = 7;
+    uint64_t counts[OUTCOME_COUNT] = {0};
+    uint64_t died = 0;
+    size_t size = 0;
+
+    test_seed = seed;
+    enter_place();
+    make_feed();
+    struct journal *journal = open_journal("feed");
+    append(journal, 40);
+    journal_close(journal);
+    uint8_t *data = read_file(place_of("feed/data.mdb"), &size);
+    make_damaged(data, size);
+    EXPECT_EQ(judge_in_child(ENTRY_COUNT + 40, ROW_COUNT), OUTCOME_HARMLESS);
+    int file = open(place_of("damaged/data.mdb"), O_WRONLY);
+    for (int i = 0; i < FLIP_COUNT; i++) {
+        /* Every other flip in the head of a page, where it does LMDB the most harm. */
+        uint64_t at = random_below(&seed, size);
+        at = i % 2 == 0 ? at : at / 4096 * 4096 + random_below(&seed, 160);
+        uint8_t flipped = (uint8_t)(data[at] ^ (1u << random_below(&seed, 8)));
+        ENSURE(pwrite(file, &flipped, 1, (off_t)at) == 1);
+        int outcome = judge_in_child(ENTRY_COUNT + 40, ROW_COUNT);
+        EXPECT_TRUE(outcome != OUTCOME_WRONG);
+        EXPECT_TRUE(outcome != OUTCOME_OLDER || at < META_PAGES_SIZE);
+        died += outcome >= 128;
+        counts[outcome >= 128 ? OUTCOME_WRONG : outcome]++;
+        ENSURE(pwrite(file, &data[at], 1, (off_t)at) == 1);
+    }
+    close(file);
+    printf("# %" PRIu64 " harmless, %" PRIu64 " detected, %" PRIu64 " died, %" PRIu64
+           " older, 0 wrong\n",
+           counts[OUTCOME_HARMLESS], counts[OUTCOME_DETECTED], died, counts[OUTCOME_OLDER]);
+    EXPECT_TRUE(counts[OUTCOME_DETECTED] > 0);
+    free(data);
+    test_seed = 0;
+    leave_place();
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test_case cases[] = {
+        CASE(an_intact_journal_verifies),
+        CASE(every_changed_byte_of_every_stored_value_is_found),
+        CASE(a_changed_entry_with_a_right_checksum_breaks_the_chain),
+        CASE(the_report_names_the_first_bad_entry_and_what_is_wrong),
+        CASE(a_reader_stops_before_the_bad_entry),
+        CASE(a_missing_entry_is_named_wherever_it_stood),
+        CASE(a_damaged_tail_is_not_opened_for_writing),
+        CASE(an_inserted_entry_is_found),
+        CASE(exchanged_entries_and_rows_are_found),
+        CASE(a_rewritten_history_does_not_end_in_the_same_chain),
+        CASE(another_version_of_the_format_is_refused),
+        CASE(the_bytes_on_disk_are_those_of_the_format),
+        CASE(no_flipped_bit_of_the_file_yields_a_wrong_entry),
+    };
+
+    return run_cases(cases, COUNT_OF(cases), argc, argv);
+}

@@ -1,0 +1,134 @@
+#include "workers/allocate/facts.h"
+
+static struct bytes text_of(const struct market *market, uint32_t number)
+{
+    return number == NAME_NONE ? (struct bytes){0} : names_text(&market->texts, number);
+}
+
+struct need_row need_facts(const struct allocate *allocate, uint32_t number)
+{
+    const struct market *market = plan_market(allocate->plan);
+    const struct flow *flow = plan_flow(allocate->plan);
+    const struct need *need = &market->needs[number];
+
+    return (struct need_row){
+        .t = bytes_from_text("need"),
+        .need = names_text(&market->need_ids, number),
+        .party = names_text(&market->party_ids, need->party),
+        .product = names_text(&market->product_ids, need->product),
+        .state = bytes_from_text(need_state_name(need->state)),
+        .quantity = need->quantity,
+        .class_number = need->class_number,
+        .due = need->due,
+        .latest = need->latest,
+        .promised = (uint64_t)plan_need_promised(allocate->plan, number),
+        .unserved = (uint64_t)(flow_sink_wanted(flow, number) - flow_sink_served(flow, number)),
+    };
+}
+
+struct offer_row offer_facts(const struct allocate *allocate, uint32_t number)
+{
+    const struct market *market = plan_market(allocate->plan);
+    const struct offer *offer = &market->offers[number];
+
+    return (struct offer_row){
+        .t = bytes_from_text("offer"),
+        .offer = names_text(&market->offer_ids, number),
+        .party = names_text(&market->party_ids, offer->party),
+        .product = names_text(&market->product_ids, offer->product),
+        .state = bytes_from_text(offer_state_name(offer->state)),
+        .kind = bytes_from_text(offer->offer_kind == OFFER_STOCK ? "stock" : "capacity"),
+        .capacity = offer->capacity,
+        .promised = (uint64_t)plan_offer_promised(allocate->plan, number),
+        .from = offer->from,
+        .to = offer->to,
+        .lead_days = offer->lead_days,
+        .price = (uint64_t)flow_price(plan_flow(allocate->plan), number),
+    };
+}
+
+struct party_row party_facts(const struct allocate *allocate, uint32_t number)
+{
+    const struct market *market = plan_market(allocate->plan);
+    const struct party *party = &market->parties[number];
+
+    return (struct party_row){
+        .t = bytes_from_text("party"),
+        .party = names_text(&market->party_ids, number),
+        .name = text_of(market, party->name),
+        .departement = text_of(market, party->departement),
+        .region = text_of(market, party->region),
+        .country = text_of(market, party->country),
+        .roles = party->roles,
+    };
+}
+
+struct product_row product_facts(const struct allocate *allocate, uint32_t number)
+{
+    const struct market *market = plan_market(allocate->plan);
+    const struct product *product = &market->products[number];
+
+    return (struct product_row){
+        .t = bytes_from_text("product"),
+        .product = names_text(&market->product_ids, number),
+        .family = text_of(market, product->family),
+        .name = text_of(market, product->name),
+        .unit = text_of(market, product->unit),
+        .lot = product->lot,
+        .open_needs = product->needs.count,
+        .active_offers = product->offers.count,
+    };
+}
+
+static const char *reason_of(const struct allocate *allocate, const struct match *match,
+                             uint32_t need, uint32_t offer)
+{
+    bool is_closed = plan_is_excluded(allocate->plan, need, offer);
+
+    return match->reason == MATCH_POSSIBLE && is_closed ? "closed_by_party"
+                                                        : match_reason_name(match->reason);
+}
+
+struct pair_row pair_facts(const struct allocate *allocate, uint32_t need, uint32_t offer)
+{
+    const struct market *market = plan_market(allocate->plan);
+    const struct flow *flow = plan_flow(allocate->plan);
+    const struct match_rules *rules = plan_rules(allocate->plan);
+    struct match match = match_check(market, rules, need, offer);
+    bool is_checked = match.reason == MATCH_POSSIBLE || match.reason == MATCH_TOO_LATE;
+
+    return (struct pair_row){
+        .offer = names_text(&market->offer_ids, offer),
+        .party = names_text(&market->party_ids, market->offers[offer].party),
+        .reason = bytes_from_text(reason_of(allocate, &match, need, offer)),
+        .cost = match.cost,
+        .kilometres = match.kilometres,
+        .distance_cost = (uint64_t)rules->per_kilometre * match.kilometres,
+        .region_cost = match.other_region ? rules->other_region : 0,
+        .country_cost = match.other_country ? rules->other_country : 0,
+        .late_cost = (uint64_t)rules->per_day_late * match.days_late,
+        .days_late = match.days_late,
+        .arrival = is_checked ? match.arrival : DAY_NONE,
+        .price = (uint64_t)flow_price(flow, offer),
+        .capacity = market->offers[offer].capacity,
+        .promised = (uint64_t)plan_offer_promised(allocate->plan, offer),
+        .given = (uint64_t)flow_units(flow, need, offer),
+    };
+}
+
+struct share_row share_facts(const struct allocate *allocate, uint64_t number)
+{
+    const struct market *market = plan_market(allocate->plan);
+    const struct plan_assignment *assignment = plan_assignment(allocate->plan, number);
+
+    return (struct share_row){
+        .assignment = number,
+        .offer = names_text(&market->offer_ids, assignment->offer),
+        .party = names_text(&market->party_ids, market->offers[assignment->offer].party),
+        .state = assignment->state,
+        .quantity = (uint64_t)assignment->quantity,
+        .cost = assignment->cost,
+        .kilometres = assignment->kilometres,
+        .arrival = assignment->arrival,
+    };
+}

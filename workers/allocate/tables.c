@@ -1,0 +1,124 @@
+#include "workers/allocate/tables.h"
+
+#include "proto/messages.h"
+#include "proto/table.h"
+
+#define WORD_MAX 32
+#define PAIRS_MAX 10
+#define SHARES_MAX PROTO_LIST_COUNT_MAX
+
+#define WORD(record, member, key, ...)                                                             \
+    TEXT(record, member, key, 1, WORD_MAX, .required = true, __VA_ARGS__)
+#define UNITS(record, member, key, ...)                                                            \
+    UINT(record, member, key, 0, INT64_MAX, .required = true, __VA_ARGS__)
+#define LABEL(record, member, key, ...) TEXT(record, member, key, 0, NAME_SIZE_MAX, __VA_ARGS__)
+
+static const struct field need_fields[] = {
+    WORD(need_row, t, "t", .text = "\"need\""),
+    ID(need_row, need, "need", .text = "Id."),
+    ID(need_row, party, "party", .text = "Who asks."),
+    ID(need_row, product, "product", .text = "What for."),
+    WORD(need_row, state, "state", .text = "\"open\", \"quarantined\", ..."),
+    UNITS(need_row, quantity, "quantity", .text = "Units asked for."),
+    UNITS(need_row, class_number, "class", .text = "1 vital to 5 comfort."),
+    DAY(need_row, due, "due", .text = "Day it is wanted."),
+    DAY(need_row, latest, "latest", .text = "Last useful day."),
+    UNITS(need_row, promised, "promised", .text = "Units of live and received assignments."),
+    UNITS(need_row, unserved, "unserved", .text = "Units it still misses."),
+};
+const struct message NEED_ROW = MESSAGE("need", need_row, need_fields, .text = "A need.");
+
+static const struct field offer_fields[] = {
+    WORD(offer_row, t, "t", .text = "\"offer\""),
+    ID(offer_row, offer, "offer", .text = "Id."),
+    ID(offer_row, party, "party", .text = "Who gives."),
+    ID(offer_row, product, "product", .text = "What."),
+    WORD(offer_row, state, "state", .text = "\"active\", \"quarantined\", ..."),
+    WORD(offer_row, kind, "kind", .text = "\"stock\" or \"capacity\""),
+    UNITS(offer_row, capacity, "capacity", .text = "Units in all, in force."),
+    UNITS(offer_row, promised, "promised", .text = "Units promised."),
+    DAY(offer_row, from, "from", .text = "First day."),
+    DAY(offer_row, to, "to", .text = "Last day."),
+    UNITS(offer_row, lead_days, "lead_days", .text = "From production to dispatch."),
+    UNITS(offer_row, price, "price", .text = "What one unit more would save."),
+};
+const struct message OFFER_ROW = MESSAGE("offer", offer_row, offer_fields, .text = "An offer.");
+
+static const struct field party_fields[] = {
+    WORD(party_row, t, "t", .text = "\"party\""),
+    ID(party_row, party, "party", .text = "Id."),
+    LABEL(party_row, name, "name", .text = "Name."),
+    LABEL(party_row, departement, "departement", .text = "INSEE code."),
+    LABEL(party_row, region, "region", .text = "Region."),
+    LABEL(party_row, country, "country", .text = "Country."),
+    UNITS(party_row, roles, "roles", .text = "Bits of its roles."),
+};
+const struct message PARTY_ROW = MESSAGE("party", party_row, party_fields, .text = "A party.");
+
+static const struct field product_fields[] = {
+    WORD(product_row, t, "t", .text = "\"product\""),
+    ID(product_row, product, "product", .text = "Id."),
+    LABEL(product_row, family, "family", .text = "Family."),
+    LABEL(product_row, name, "name", .text = "Name."),
+    LABEL(product_row, unit, "unit", .text = "Unit."),
+    UNITS(product_row, lot, "lot", .text = "Smallest quantity worth shipping."),
+    UNITS(product_row, open_needs, "open_needs", .text = "Open needs."),
+    UNITS(product_row, active_offers, "active_offers", .text = "Active offers."),
+};
+const struct message PRODUCT_ROW =
+    MESSAGE("product", product_row, product_fields, .text = "A product.");
+
+static const struct field pair_fields[] = {
+    ID(pair_row, offer, "offer", .text = "Offer."),
+    ID(pair_row, party, "party", .text = "Who gives."),
+    WORD(pair_row, reason, "reason", .text = "\"possible\", or why not."),
+    UINT(pair_row, cost, "cost", 0, INT64_MAX, .text = "Of a unit, all terms."),
+    UINT(pair_row, kilometres, "kilometres", 0, INT64_MAX, .text = "Distance."),
+    UINT(pair_row, distance_cost, "distance_cost", 0, INT64_MAX, .text = "Term: the distance."),
+    UINT(pair_row, region_cost, "region_cost", 0, INT64_MAX, .text = "Term: another region."),
+    UINT(pair_row, country_cost, "country_cost", 0, INT64_MAX, .text = "Term: another country."),
+    UINT(pair_row, late_cost, "late_cost", 0, INT64_MAX, .text = "Term: days after due."),
+    UINT(pair_row, days_late, "days_late", 0, INT64_MAX, .text = "Days after due."),
+    DAY(pair_row, arrival, "arrival", .text = "Day it would arrive."),
+    UINT(pair_row, price, "price", 0, INT64_MAX, .text = "What one unit more of it would save."),
+    UINT(pair_row, capacity, "capacity", 0, INT64_MAX, .text = "Units it has in all."),
+    UINT(pair_row, promised, "promised", 0, INT64_MAX, .text = "Units it has promised to anyone."),
+    UINT(pair_row, given, "given", 0, INT64_MAX, .text = "Units proposed to this need."),
+};
+const struct message PAIR_ROW = MESSAGE("pair", pair_row, pair_fields, .text = "Need and offer.");
+
+static const struct choice states[] = {
+    {"proposed", ASSIGNMENT_PROPOSED},
+    {"accepted", ASSIGNMENT_ACCEPTED},
+    {"committed", ASSIGNMENT_COMMITTED},
+    {"shipped", ASSIGNMENT_SHIPPED},
+    {"received", ASSIGNMENT_RECEIVED},
+    {"declined", ASSIGNMENT_DECLINED},
+    {"superseded", ASSIGNMENT_SUPERSEDED},
+    {"cancelled", ASSIGNMENT_CANCELLED},
+    {NULL, 0},
+};
+
+static const struct field share_fields[] = {
+    UNITS(share_row, assignment, "assignment", .text = "Number."),
+    ID(share_row, offer, "offer", .text = "Offer."),
+    ID(share_row, party, "party", .text = "Who gives."),
+    CHOICE(share_row, state, "state", states, .required = true, .text = "State."),
+    UNITS(share_row, quantity, "quantity", .text = "Units."),
+    UINT(share_row, cost, "cost", 0, INT64_MAX, .text = "Of a unit."),
+    UINT(share_row, kilometres, "kilometres", 0, INT64_MAX, .text = "Distance."),
+    DAY(share_row, arrival, "arrival", .text = "Day it arrives."),
+};
+const struct message SHARE_ROW =
+    MESSAGE("share", share_row, share_fields, .text = "An assignment of the need.");
+
+static const struct field explained_fields[] = {
+    WORD(explained, t, "t", .text = "\"need\", \"pair\" or \"assignment\""),
+    LIST(explained, need, "need", NEED_ROW, 1, 1, .text = "The need."),
+    LIST(explained, shares, "shares", SHARE_ROW, 0, SHARES_MAX, .text = "What it gets."),
+    LIST(explained, pairs, "candidates", PAIR_ROW, 0, PAIRS_MAX, .text = "Offers, best first."),
+    LIST(explained, answered, "assignment", SHARE_ROW, 0, 1, .text = "The assignment asked for."),
+    UINT(explained, rank, "rank", 0, INT64_MAX, .text = "Its place among possible offers."),
+    UINT(explained, possible, "possible", 0, INT64_MAX, .text = "Possible offers."),
+};
+const struct message EXPLAINED = MESSAGE("explained", explained, explained_fields, .text = "Why.");

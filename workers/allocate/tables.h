@@ -1,0 +1,103 @@
+/*
+ * tables.h - the maps that lookup and explain answer with. Each begins with "t", what it is.
+ */
+#ifndef WORKERS_ALLOCATE_TABLES_H
+#define WORKERS_ALLOCATE_TABLES_H
+
+#include "proto/proto.h"
+
+struct need_row {
+    struct bytes t; /* "need" */
+    struct bytes need;
+    struct bytes party;
+    struct bytes product;
+    struct bytes state; /* A word of need_state_name. */
+    uint64_t quantity;
+    uint64_t class_number;
+    int64_t due;
+    int64_t latest;
+    uint64_t promised; /* Units of live and received assignments. */
+    uint64_t unserved; /* Units it still misses; 0 unless open. */
+};
+
+struct offer_row {
+    struct bytes t; /* "offer" */
+    struct bytes offer;
+    struct bytes party;
+    struct bytes product;
+    struct bytes state;
+    struct bytes kind; /* "stock", "capacity" */
+    uint64_t capacity; /* Units in all, in force. */
+    uint64_t promised;
+    int64_t from;
+    int64_t to;
+    uint64_t lead_days;
+    uint64_t price; /* What one unit more would save: level of the class and tranche that waits for
+                       it times 2^38, less its cost. */
+};
+
+struct party_row {
+    struct bytes t; /* "party" */
+    struct bytes party;
+    struct bytes name;
+    struct bytes departement;
+    struct bytes region;
+    struct bytes country;
+    uint64_t roles;
+};
+
+struct product_row {
+    struct bytes t; /* "product" */
+    struct bytes product;
+    struct bytes family;
+    struct bytes name;
+    struct bytes unit;
+    uint64_t lot;
+    uint64_t open_needs;
+    uint64_t active_offers;
+};
+
+/* A pair of need and offer: possible or why not, and what a unit costs. */
+struct pair_row {
+    struct bytes offer;
+    struct bytes party;
+    struct bytes reason; /* "possible", a word of match_reason_name, or "closed_by_party" */
+    uint64_t cost;
+    uint64_t kilometres;
+    uint64_t distance_cost; /* The cost's terms. */
+    uint64_t region_cost;
+    uint64_t country_cost;
+    uint64_t late_cost;
+    uint64_t days_late;
+    int64_t arrival;
+    uint64_t price;    /* Of the offer. */
+    uint64_t capacity; /* Of the offer, */
+    uint64_t promised; /* and what of it is promised to anyone. */
+    uint64_t given;    /* Units of it that this need gets as long as nothing is fixed. */
+};
+
+struct share_row { /* An assignment of the need. */
+    uint64_t assignment;
+    struct bytes offer;
+    struct bytes party;
+    uint64_t state; /* enum assignment_state */
+    uint64_t quantity;
+    uint64_t cost;
+    uint64_t kilometres;
+    int64_t arrival;
+};
+
+struct explained {
+    struct bytes t;              /* "need", "pair", "assignment" */
+    struct record_list need;     /* One struct need_row. */
+    struct record_list shares;   /* What the need gets, by assignment number. */
+    struct record_list pairs;    /* Candidates, best first; one for a pair or an assignment. */
+    struct record_list answered; /* The assignment asked for. */
+    uint64_t rank;               /* Its place among the need's possible offers by cost, from 1. */
+    uint64_t possible;           /* How many offers are possible. */
+};
+
+extern const struct message NEED_ROW, OFFER_ROW, PARTY_ROW, PRODUCT_ROW, PAIR_ROW, SHARE_ROW,
+    EXPLAINED;
+
+#endif

@@ -1,0 +1,306 @@
+/*
+ * worker.c - folds the intake feed into a market and lists matches.
+ *
+ *     table                key      value
+ *     2 + market_thing     number   core/match/market.h
+ *     MATCH_BOUNDS         number   u32 bound, u32 offers listed since it was last exact
+ *
+ * A need's bound is exact when its candidates are searched. Offers that come later and cost less
+ * are listed on top; after as many again as are kept the bound is made exact anew, so it
+ * follows the K-th best at a small constant cost per listed offer.
+ */
+#include "workers/match/worker.h"
+
+#include "core/match/market_rows.h"
+#include "proto/messages.h"
+
+#include <stdlib.h>
+
+#define MARKET_BASE 2
+#define MATCH_BOUNDS 10
+#define KEPT_COUNT_MAX 256
+#define TRIPLES_PER_ENTRY 160 /* Keeps an entry below 2,000 bytes. */
+
+struct need_listing {
+    uint32_t bound;
+    uint32_t listed; /* Offers listed since the bound was exact. */
+};
+
+struct match_worker {
+    struct match_rules rules;
+    struct market *market;
+    struct market_rows rows;
+    struct need_listing *listings; /* By need. */
+    size_t listing_capacity;
+    struct dirty_list dirty_listings;
+    struct arena arena;
+    struct buffer scratch;
+    struct candidate candidates[KEPT_COUNT_MAX];
+    uint64_t numbers[KEPT_COUNT_MAX * 3];
+    uint64_t noted_count, listed_count;
+};
+
+void match_worker_open(const struct match_rules *rules, struct match_worker **worker)
+{
+    struct match_worker *opened = memory_take(1, sizeof *opened);
+
+    ENSURE(rules->kept_max >= 1);
+    ENSURE(rules->kept_max <= KEPT_COUNT_MAX);
+    opened->rules = *rules;
+    market_open(&opened->market);
+    *worker = opened;
+}
+
+void match_worker_close(struct match_worker *worker)
+{
+    if (worker == NULL) {
+        return;
+    }
+    market_close(worker->market);
+    market_rows_deinit(&worker->rows);
+    dirty_deinit(&worker->dirty_listings);
+    free(worker->listings);
+    arena_deinit(&worker->arena);
+    buffer_deinit(&worker->scratch);
+    free(worker);
+}
+
+/* --- Listing ------------------------------------------------------------------------- */
+
+static size_t search(struct match_worker *worker, uint32_t need)
+{
+    GROW(worker->listings, worker->listing_capacity, (size_t)need + 1);
+    struct need_listing *listing = &worker->listings[need];
+    size_t count =
+        match_candidates(worker->market, &worker->rules, need, worker->candidates, &listing->bound);
+    listing->listed = 0;
+    dirty_note(&worker->dirty_listings, need);
+    return count;
+}
+
+static void append_matches(struct match_worker *worker, uint32_t offer, size_t number_count,
+                           struct effects *effects)
+{
+    struct matches matches = {
+        .offer = offer,
+        .needs = {.items = worker->numbers, .count = number_count},
+    };
+
+    worker->scratch.size = 0;
+    proto_encode(&MATCHES, &matches, &worker->scratch);
+    effect_append(effects, KIND_MATCHES, buffer_view(&worker->scratch));
+}
+
+/* The cost of serving `need` from `offer` when that belongs on the need's list, else UINT32_MAX. */
+static uint32_t cost_if_listed(struct match_worker *worker, uint32_t need, uint32_t offer)
+{
+    struct match match = match_check(worker->market, &worker->rules, need, offer);
+    struct need_listing *listing = &worker->listings[need];
+
+    if (match.reason != MATCH_POSSIBLE || match.cost >= listing->bound) {
+        return UINT32_MAX;
+    }
+    if (++listing->listed >= worker->rules.kept_max) {
+        search(worker, need);
+    }
+    dirty_note(&worker->dirty_listings, need);
+    return match.cost;
+}
+
+/* Lists an offer that is new, or can do more than before, for every need it is good for. */
+static void list_offer(struct match_worker *worker, uint32_t offer, struct effects *effects)
+{
+    const struct market *market = worker->market;
+    const struct number_list *needs = &market->products[market->offers[offer].product].needs;
+    size_t filled = 0;
+
+    for (size_t i = 0; i < needs->count; i++) {
+        uint32_t cost = cost_if_listed(worker, needs->items[i], offer);
+        if (cost == UINT32_MAX) {
+            continue;
+        }
+        worker->numbers[filled++] = needs->items[i];
+        worker->numbers[filled++] = cost;
+        worker->numbers[filled++] = worker->listings[needs->items[i]].bound;
+        worker->listed_count++;
+        if (filled == TRIPLES_PER_ENTRY * 3) {
+            append_matches(worker, offer, filled, effects);
+            filled = 0;
+        }
+    }
+    if (filled > 0) {
+        append_matches(worker, offer, filled, effects);
+    }
+}
+
+/* Fills the numbers with an open need's matches: offer, cost, ... */
+static size_t list_need(struct match_worker *worker, uint32_t need)
+{
+    size_t count = search(worker, need);
+
+    for (size_t i = 0; i < count; i++) {
+        worker->numbers[2 * i] = worker->candidates[i].offer;
+        worker->numbers[2 * i + 1] = worker->candidates[i].cost;
+    }
+    worker->listed_count += count;
+    return 2 * count;
+}
+
+/* --- Stepping ------------------------------------------------------------------------ */
+
+static bool changed_offer(const struct match_worker *worker, uint16_t kind,
+                          const struct market_change *change)
+{
+    bool is_offer =
+        kind == KIND_OFFER_PUT || kind == KIND_OFFER_RELEASE || kind == KIND_CAPACITY_PUT;
+    bool is_change = change->outcome == OUTCOME_CREATED || change->outcome == OUTCOME_CHANGED;
+
+    return is_offer && is_change && worker->market->offers[change->number].state == OFFER_ACTIVE;
+}
+
+static bool changed_need(const struct match_worker *worker, uint16_t kind,
+                         const struct market_change *change)
+{
+    bool is_need = kind == KIND_NEED_PUT || kind == KIND_NEED_RELEASE;
+    bool is_change = change->outcome == OUTCOME_CREATED || change->outcome == OUTCOME_CHANGED;
+
+    return is_need && is_change && worker->market->needs[change->number].state == NEED_OPEN;
+}
+
+/* A party that moved changes what its needs and offers cost. */
+static void relist_party(struct match_worker *worker, uint32_t party, struct effects *effects)
+{
+    const struct market *market = worker->market;
+
+    for (uint32_t offer = 0; offer < market->offer_ids.count; offer++) {
+        if (market->offers[offer].party == party && market->offers[offer].state == OFFER_ACTIVE) {
+            list_offer(worker, offer, effects);
+        }
+    }
+}
+
+static void append_noted(struct match_worker *worker, const struct entry *entry,
+                         const struct intake *intake, const struct market_change *change,
+                         size_t number_count, struct effects *effects)
+{
+    bool has_number = change->number != NAME_NONE;
+    bool is_open_need = number_count > 0 || changed_need(worker, entry->kind, change);
+    struct noted noted = {
+        .kind = entry->kind,
+        .id = intake->id,
+        .quarantined = intake->quarantined,
+        .outcome = bytes_from_text(outcome_name(change->outcome)),
+        .number = has_number ? change->number : 0,
+        .bound = is_open_need ? worker->listings[change->number].bound : 0,
+        .matches = {.items = worker->numbers, .count = number_count},
+        .body = intake->body,
+    };
+
+    worker->scratch.size = 0;
+    proto_encode(&NOTED, &noted, &worker->scratch);
+    effect_append(effects, KIND_NOTED, buffer_view(&worker->scratch));
+    worker->noted_count++;
+}
+
+static void step(void *state, uint32_t upstream, const struct entry *entry, struct effects *effects)
+{
+    struct match_worker *worker = state;
+    const struct message *message = message_by_kind(entry->kind);
+    struct market_change change;
+    struct refusal refusal;
+    struct intake intake;
+    union command command;
+
+    (void)upstream;
+    arena_reset(&worker->arena);
+    /* The gateway checked it and the checksum held: what does not decode is a bug. */
+    ENSURE(message != NULL);
+    ENSURE(proto_decode(&INTAKE, entry->body, &worker->arena, &intake, &refusal) == STATUS_OK);
+    ENSURE(proto_decode(message, intake.body, &worker->arena, &command, &refusal) == STATUS_OK);
+
+    market_apply(worker->market, entry->kind, &command, intake.quarantined, &change);
+    market_rows_note(&worker->rows, entry->kind, &change);
+    size_t number_count = 0;
+    if (changed_need(worker, entry->kind, &change)) {
+        number_count = list_need(worker, change.number);
+    }
+    append_noted(worker, entry, &intake, &change, number_count, effects);
+    if (changed_offer(worker, entry->kind, &change)) {
+        list_offer(worker, change.number, effects);
+    } else if (entry->kind == KIND_PARTY_PUT && change.outcome == OUTCOME_CHANGED) {
+        relist_party(worker, change.number, effects);
+    }
+}
+
+/* --- Rows and figures ---------------------------------------------------------------- */
+
+static enum status load(void *state, uint8_t table, struct bytes key, struct bytes value)
+{
+    struct match_worker *worker = state;
+
+    if (table != MATCH_BOUNDS) {
+        return market_rows_load(worker->market, MARKET_BASE, table, key, value);
+    }
+    if (key.size != 4 || value.size != 8) {
+        return STATUS_CORRUPT;
+    }
+    uint32_t need = load_u32_be(key.data);
+    GROW(worker->listings, worker->listing_capacity, (size_t)need + 1);
+    worker->listings[need] = (struct need_listing){
+        .bound = load_u32(value.data),
+        .listed = load_u32(value.data + 4),
+    };
+    return STATUS_OK;
+}
+
+static enum status loaded(void *state, const struct world *world, const struct journal_head *head)
+{
+    struct match_worker *worker = state;
+
+    (void)world;
+    (void)head;
+    GROW(worker->listings, worker->listing_capacity, (size_t)worker->market->need_ids.count);
+    return STATUS_OK;
+}
+
+static void put_market_row(void *context, uint8_t table, struct bytes key, struct bytes value)
+{
+    rows_put(context, table, key, value);
+}
+
+static void save(void *state, struct rows_out *rows)
+{
+    struct match_worker *worker = state;
+    struct dirty_list *dirty = &worker->dirty_listings;
+    uint8_t key[4];
+    uint8_t value[8];
+
+    market_rows_save(&worker->rows, worker->market, MARKET_BASE, put_market_row, rows);
+    for (size_t i = 0; i < dirty->count; i++) {
+        store_u32_be(key, dirty->items[i]);
+        store_u32(value, worker->listings[dirty->items[i]].bound);
+        store_u32(value + 4, worker->listings[dirty->items[i]].listed);
+        rows_put(rows, MATCH_BOUNDS, (struct bytes){key, sizeof key},
+                 (struct bytes){value, sizeof value});
+    }
+    dirty_clear(dirty);
+}
+
+static void report(const void *state, struct report_out *out)
+{
+    const struct match_worker *worker = state;
+
+    report_count(out, "noted", worker->noted_count);
+    report_count(out, "listed", worker->listed_count);
+    report_count(out, "known_needs", worker->market->need_ids.count);
+    report_count(out, "known_offers", worker->market->offer_ids.count);
+}
+
+const struct role match_role = {
+    .name = "match",
+    .load = load,
+    .loaded = loaded,
+    .step = step,
+    .save = save,
+    .report = report,
+};
