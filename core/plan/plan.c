@@ -239,7 +239,7 @@ void plan_apply_match(struct plan *plan, uint32_t need, uint32_t offer, uint32_t
     if (!plan_is_excluded(plan, need, offer)) {
         flow_set_arc(plan->flow, need, offer, cost);
     }
-    plan->needs[need].bound = bound;
+    plan->needs[need].bound = (uint32_t)min_u64(plan->needs[need].bound, bound);
     marks_add(&plan->stale_needs, need);
     marks_add(&plan->pending_needs, need);
     marks_add(&plan->dirty_shares, need);
