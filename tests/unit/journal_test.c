@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 
 #define KILL_COUNT 50
 
@@ -701,6 +702,51 @@ static void what_was_acknowledged_survives_every_kill(void)
     leave_place();
 }
 
+/* Lets the file grow no further, as a disk without room would. The commit must not pretend. */
+static _Noreturn void append_beyond_the_disk(void)
+{
+    const struct rlimit limit = {.rlim_cur = 256 * 1024, .rlim_max = 256 * 1024};
+    struct journal *journal = open_journal("feed");
+    struct journal_transaction *txn = NULL;
+    enum status status = STATUS_OK;
+
+    signal(SIGXFSZ, SIG_IGN);
+    ENSURE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    while (status == STATUS_OK) {
+        struct journal_head head = journal_head(journal);
+        ENSURE(pwrite(STDOUT_FILENO, &head.last, sizeof head.last, 0) == sizeof head.last);
+        status = try_append(journal, 10);
+    }
+    EXPECT_STATUS(status, STATUS_IO);
+    EXPECT_STATUS(journal_begin(journal, &txn), STATUS_IO);
+    EXPECT_STATUS(journal_begin(journal, &txn), STATUS_IO);
+    journal_close(journal);
+    _exit(0);
+}
+
+static void after_a_failed_commit_nothing_is_written_until_the_next_start(void)
+{
+    enter_place();
+    uint64_t last = 0;
+
+    fflush(stdout);
+    int told = open(place_of("told"), O_RDWR | O_CREAT, 0600);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(told, STDOUT_FILENO);
+        append_beyond_the_disk();
+    }
+    EXPECT_EQ(wait_for(child), 0);
+    ENSURE(pread(told, &last, sizeof last, 0) == sizeof last);
+    EXPECT_TRUE(last > 100);
+    close(told);
+    struct journal *journal = open_journal("feed");
+    EXPECT_EQ(read_all(journal, 1), last);
+    append(journal, 1000);
+    journal_close(journal);
+    leave_place();
+}
+
 struct writer {
     struct journal *journal;
     atomic_bool stop;
@@ -818,6 +864,7 @@ int main(int argc, char **argv)
         CASE(no_room_for_the_reserve_is_full),
         CASE(the_age_of_the_oldest_view_is_counted),
         CASE(what_was_acknowledged_survives_every_kill),
+        CASE(after_a_failed_commit_nothing_is_written_until_the_next_start),
         CASE(a_backup_beside_a_writer_is_a_prefix),
         CASE(another_process_backs_up_beside_the_writer),
     };
