@@ -183,6 +183,16 @@ static enum maillon_status check_command(const struct message *message, struct b
     return is_good ? MAILLON_OK : MAILLON_DATA;
 }
 
+static void fill_slot(struct slot *slot, const uint8_t *id, const struct message *message,
+                      struct bytes body)
+{
+    memcpy(slot->id, id, SUBMISSION_ID_SIZE);
+    slot->type = bytes_from_text(message->name);
+    slot->body.size = 0;
+    buffer_append(&slot->body, body.data, body.size);
+    slot->full_count = 0;
+}
+
 enum maillon_status maillon_submit(struct maillon *connection, const char *type,
                                    const uint8_t id[MAILLON_ID_SIZE], const void *body, size_t size,
                                    maillon_answer_fn answered, void *user)
@@ -206,14 +216,9 @@ enum maillon_status maillon_submit(struct maillon *connection, const char *type,
     if (number == SLOT_NONE) {
         return MAILLON_TRY_AGAIN;
     }
-    struct slot *slot = &submissions->slots[number];
-    memcpy(slot->id, id, SUBMISSION_ID_SIZE);
-    slot->type = bytes_from_text(message->name);
-    slot->body.size = 0;
-    buffer_append(&slot->body, body, size);
-    slot->answered = answered;
-    slot->user = user;
-    slot->full_count = 0;
+    submissions->slots[number].answered = answered;
+    submissions->slots[number].user = user;
+    fill_slot(&submissions->slots[number], id, message, bytes);
     submissions->index[place] = number + 1;
     submissions->unanswered_count++;
     move_behind(submissions, number, SLOT_QUEUED);

@@ -12,7 +12,7 @@
 #define OFFER_COUNT_MAX 200
 #define HISTORY_COUNT 12
 #define STEP_COUNT 220
-#define ID_TEXT_SIZE 16
+#define ID_TEXT_SIZE 24
 #define KEPT_FEW 4
 #define KEPT_ALL 100000
 
