@@ -467,7 +467,8 @@ static void endpoints_that_cannot_be_used_are_told(void)
     struct maillon_options options = {.size = sizeof options};
 
     memset(data, 'd', sizeof data);
-    data[107 - strlen("/run/dispatch")] = '\0';
+    size_t size = 107 - strlen("/run/dispatch");
+    data[size] = '\0';
     EXPECT_EQ(maillon_open(&options, &connection), MAILLON_USAGE);
     options.gateway = "carrier-pigeon://home";
     EXPECT_EQ(maillon_open(&options, &connection), MAILLON_CONFIG);
@@ -475,7 +476,8 @@ static void endpoints_that_cannot_be_used_are_told(void)
     options.data = data;
     EXPECT_EQ(maillon_open(&options, &connection), MAILLON_OK);
     maillon_close(connection);
-    data[strlen(data)] = 'd';
+    data[size] = 'd';
+    data[size + 1] = '\0';
     EXPECT_EQ(maillon_open(&options, &connection), MAILLON_CONFIG);
     options.window = MAILLON_WINDOW_MAX + 1;
     EXPECT_EQ(maillon_open(&options, &connection), MAILLON_USAGE);
