@@ -2,34 +2,37 @@
  * candidates.c - the best offers for a need, by branch and bound over a tree of offers.
  *
  * One tree for each product, and one more for its offers without a place. A key is the interleaved
- * bits of latitude and longitude, then the offer's number; a branch parts its offers
- * at the first bit in which their keys differ (a crit-bit tree: Morrison's PATRICIA, 1968), and a
- * leaf holds up to LEAF_SIZE_MAX offers whose bits were not looked at yet. So
- * the depth is bounded by the bits of a key, neighbours share branches, and nothing is ever
- * rebalanced.
+ * bits of latitude and longitude, then the offer's number; a branch parts its offers at the first
+ * bit in which their keys differ (a crit-bit tree: Morrison's PATRICIA, 1968). So neighbours share
+ * branches, the depth is bounded by the bits of a key, and nothing is ever rebalanced.
  *
- *             bit 3                extent: box, least lead, earliest day, most units,
- *            /     \                       region and country when all agree, lowest number
- *        leaf     bit 9
- *                /     \           A branch's extent joins those of its halves.
- *            leaf       leaf
+ *               bit 3
+ *              /     \              An extent for each half: the box around its places, least
+ *        offer 7     bit 9          lead, earliest day, most units, lowest number, region and
+ *                   /     \         country when all agree.
+ *              offer 2   offer 4
  *
- * An extent gives a lower bound of (cost, number) for everything below it. The search visits the
+ * An extent gives a lower bound of (cost, number) for everything in it. The search visits the
  * nearer half first and skips what cannot be among the best kept_max + 1: the answer is exactly
- * that of a scan over all offers, whatever the shape of the tree.
+ * that of a scan over all offers, whatever the shape of the tree. A branch carries the extents of
+ * both halves, since a search waits for memory more than for arithmetic.
  */
 #include "core/match/candidates.h"
 
 #include "core/match/cost.h"
 #include "core/match/distance.h"
 
+#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define LEAF_SIZE_MAX 14
 #define PLACE_BITS 64
 #define KEY_BITS (PLACE_BITS + 32)
-#define NODE_NONE UINT32_MAX
+
+/* What hangs in a tree: a branch by its index, from 1, or an offer by its number with this flag;
+ * 0 is nothing. */
+#define OFFER_FLAG 0x80000000u
+
+static_assert(MARKET_OFFER_COUNT_MAX < OFFER_FLAG, "an offer's number leaves room for the flag");
 
 struct key {
     uint64_t place;
@@ -46,67 +49,73 @@ struct extent {
     uint64_t capacity_max;    /* Units. */
 };
 
-struct node {
-    struct extent extent;
-    uint8_t offer_count; /* 0: a branch. */
-    uint8_t bit;         /* Of a branch: where its halves differ, at least 1 in halves[1]. */
-    union {
-        uint32_t halves[2];
-        uint32_t offers[LEAF_SIZE_MAX];
-    };
+struct branch {
+    struct extent extents[2];
+    uint32_t halves[2];
+    uint32_t bit; /* Of the key: 0 in all of halves[0], 1 in all of halves[1]. */
 };
+
+static_assert(sizeof(struct branch) <= 128, "a branch fits in two cache lines");
 
 enum tree { TREE_PLACED, TREE_UNPLACED, TREE_COUNT };
 
-struct roots { /* Of one product: index + 1 of a node, or 0. */
+struct roots { /* Of one product. */
     uint32_t trees[TREE_COUNT];
 };
 
 struct candidate_index {
-    struct node *nodes;
-    size_t node_count, node_capacity;
-    uint32_t free_node; /* A chain by halves[0], NODE_NONE at its end. */
+    struct branch *branches; /* The first one is not used. */
+    size_t branch_count, branch_capacity;
+    uint32_t free_branch; /* A chain by halves[0], 0 at its end. */
     struct roots *products;
     size_t product_capacity;
 };
 
-/* The way from a root to a node: at most one branch for each bit. */
+/* The way from a root to something: at most one branch for each bit. */
 struct path {
-    uint32_t nodes[KEY_BITS + 1];
+    struct {
+        uint32_t branch;
+        uint32_t side;
+    } steps[KEY_BITS];
     size_t count;
 };
 
 void candidate_index_open(struct candidate_index **index)
 {
     *index = memory_take(1, sizeof **index);
-    (*index)->free_node = NODE_NONE;
+    (*index)->branch_count = 1;
 }
 
 void candidate_index_close(struct candidate_index *index)
 {
     if (index != NULL) {
-        free(index->nodes);
+        free(index->branches);
         free(index->products);
         free(index);
     }
 }
 
-static uint32_t take_node(struct candidate_index *index)
+static uint32_t take_branch(struct candidate_index *index)
 {
-    uint32_t number = index->free_node;
+    uint32_t number = index->free_branch;
 
-    if (number != NODE_NONE) {
-        index->free_node = index->nodes[number].halves[0];
+    if (number != 0) {
+        index->free_branch = index->branches[number].halves[0];
         return number;
     }
-    GROW(index->nodes, index->node_capacity, index->node_count + 1);
-    return (uint32_t)index->node_count++;
+    GROW(index->branches, index->branch_capacity, index->branch_count + 1);
+    return (uint32_t)index->branch_count++;
 }
 
-static void release_node(struct candidate_index *index, uint32_t number)
+static void release_branch(struct candidate_index *index, uint32_t number)
 {
-    index->nodes[number].halves[0] = index->free_node;
-    index->free_node = number;
+    index->branches[number].halves[0] = index->free_branch;
+    index->free_branch = number;
+}
+
+static bool is_offer(uint32_t hanging)
+{
+    return (hanging & OFFER_FLAG) != 0;
 }
 
 /* Keys. */
@@ -201,27 +210,24 @@ static void join(struct extent *extent, const struct extent *other)
     extent->capacity_max = max_u64(extent->capacity_max, other->capacity_max);
 }
 
-static void measure(const struct market *market, uint32_t number)
+static struct extent measure(const struct market *market, uint32_t hanging)
 {
-    struct node *nodes = market->index->nodes;
-    struct node *node = &nodes[number];
-
-    if (node->offer_count == 0) {
-        node->extent = nodes[node->halves[0]].extent;
-        join(&node->extent, &nodes[node->halves[1]].extent);
-        return;
+    if (is_offer(hanging)) {
+        return extent_of(market, hanging & ~OFFER_FLAG);
     }
-    node->extent = extent_of(market, node->offers[0]);
-    for (uint32_t i = 1; i < node->offer_count; i++) {
-        struct extent other = extent_of(market, node->offers[i]);
-        join(&node->extent, &other);
-    }
+    const struct branch *branch = &market->index->branches[hanging];
+    struct extent extent = branch->extents[0];
+    join(&extent, &branch->extents[1]);
+    return extent;
 }
 
+/* From the end of the path up to the root. */
 static void measure_path(const struct market *market, const struct path *path)
 {
     for (size_t i = path->count; i > 0; i--) {
-        measure(market, path->nodes[i - 1]);
+        struct branch *branch = &market->index->branches[path->steps[i - 1].branch];
+        uint32_t side = path->steps[i - 1].side;
+        branch->extents[side] = measure(market, branch->halves[side]);
     }
 }
 
@@ -237,91 +243,33 @@ static uint32_t *root_of(const struct market *market, uint32_t offer)
     return &index->products[known->product].trees[is_placed ? TREE_PLACED : TREE_UNPLACED];
 }
 
-/* Follows `key` down to a leaf, or to the first branch at a later bit than `bit`. */
-static void follow(const struct candidate_index *index, uint32_t root, const struct key *key,
-                   uint32_t bit, struct path *path)
+/* Follows `key` down to an offer, or to the first branch at a later bit than `bit`; returns what
+ * hangs there. */
+static uint32_t follow(const struct candidate_index *index, uint32_t root, const struct key *key,
+                       uint32_t bit, struct path *path)
 {
     uint32_t at = root;
 
     path->count = 0;
-    while (index->nodes[at].offer_count == 0 && index->nodes[at].bit <= bit) {
-        path->nodes[path->count++] = at;
-        at = index->nodes[at].halves[bit_of(key, index->nodes[at].bit)];
+    while (!is_offer(at) && index->branches[at].bit < bit) {
+        uint32_t side = bit_of(key, index->branches[at].bit);
+        path->steps[path->count].branch = at;
+        path->steps[path->count++].side = side;
+        at = index->branches[at].halves[side];
     }
-    path->nodes[path->count++] = at;
+    return at;
 }
 
-static uint32_t make_leaf(const struct market *market, uint32_t offer)
-{
-    uint32_t number = take_node(market->index);
-    struct node *leaf = &market->index->nodes[number];
-
-    leaf->offer_count = 1;
-    leaf->offers[0] = offer;
-    measure(market, number);
-    return number;
-}
-
-/* Puts `now` where `before` was: below the last branch of the path, or at the root. */
-static void relink(struct candidate_index *index, const struct path *path, uint32_t before,
-                   uint32_t now, uint32_t *root)
+/* Hangs something at the end of the path, in place of what hung there. */
+static void hang(struct candidate_index *index, uint32_t *root, const struct path *path,
+                 uint32_t hanging)
 {
     if (path->count == 0) {
-        *root = now + 1;
+        *root = hanging;
         return;
     }
-    uint32_t *halves = index->nodes[path->nodes[path->count - 1]].halves;
-    halves[halves[0] == before ? 0 : 1] = now;
-}
-
-/* Puts a branch above the end of the path, with a new leaf for `offer` as its other half. */
-static void branch_off(const struct market *market, struct path *path, uint32_t offer, uint32_t bit,
-                       uint32_t *root)
-{
-    struct candidate_index *index = market->index;
-    struct key key = key_of(market, offer);
-    uint32_t below = path->nodes[--path->count];
-    uint32_t leaf = make_leaf(market, offer);
-    uint32_t number = take_node(index);
-    struct node *branch = &index->nodes[number];
-    uint32_t side = bit_of(&key, bit);
-
-    branch->offer_count = 0;
-    branch->bit = (uint8_t)bit;
-    branch->halves[side] = leaf;
-    branch->halves[1 - side] = below;
-    relink(index, path, below, number, root);
-    path->nodes[path->count++] = number;
-}
-
-/* Parts a full leaf at the first bit in which its offers differ. */
-static void split(const struct market *market, uint32_t number)
-{
-    struct candidate_index *index = market->index;
-    uint32_t low = take_node(index);
-    uint32_t high = take_node(index);
-    struct node *halves[2] = {&index->nodes[low], &index->nodes[high]};
-    struct node *full = &index->nodes[number];
-    struct key first = key_of(market, full->offers[0]);
-    uint32_t bit = KEY_BITS;
-
-    for (uint32_t i = 1; i < full->offer_count; i++) {
-        struct key key = key_of(market, full->offers[i]);
-        bit = (uint32_t)min_u64(bit, first_difference(&first, &key));
-    }
-    halves[0]->offer_count = 0;
-    halves[1]->offer_count = 0;
-    for (uint32_t i = 0; i < full->offer_count; i++) {
-        struct key key = key_of(market, full->offers[i]);
-        struct node *half = halves[bit_of(&key, bit)];
-        half->offers[half->offer_count++] = full->offers[i];
-    }
-    full->offer_count = 0;
-    full->bit = (uint8_t)bit;
-    full->halves[0] = low;
-    full->halves[1] = high;
-    measure(market, low);
-    measure(market, high);
+    uint32_t side = path->steps[path->count - 1].side;
+    index->branches[path->steps[path->count - 1].branch].halves[side] = hanging;
 }
 
 void candidate_index_add(const struct market *market, uint32_t offer)
@@ -332,39 +280,25 @@ void candidate_index_add(const struct market *market, uint32_t offer)
     struct path path;
 
     if (*root == 0) {
-        *root = make_leaf(market, offer) + 1;
+        *root = offer | OFFER_FLAG;
         return;
     }
-    follow(index, *root - 1, &key, KEY_BITS, &path);
-    struct key other = key_of(market, index->nodes[path.nodes[path.count - 1]].offers[0]);
+    uint32_t nearest = follow(index, *root, &key, KEY_BITS, &path);
+    struct key other = key_of(market, nearest & ~OFFER_FLAG);
     uint32_t bit = first_difference(&key, &other);
     ENSURE(bit < KEY_BITS);
-    follow(index, *root - 1, &key, bit, &path);
+    uint32_t beside = follow(index, *root, &key, bit, &path);
+    uint32_t side = bit_of(&key, bit);
+    uint32_t number = take_branch(index);
+    struct branch *branch = &index->branches[number];
 
-    uint32_t end = path.nodes[path.count - 1];
-    if (index->nodes[end].offer_count == LEAF_SIZE_MAX) {
-        split(market, end);
-        follow(index, *root - 1, &key, bit, &path);
-        end = path.nodes[path.count - 1];
-    }
-    struct node *leaf = &index->nodes[end];
-    if (leaf->offer_count == 0) {
-        branch_off(market, &path, offer, bit, root);
-    } else {
-        leaf->offers[leaf->offer_count++] = offer;
-    }
+    branch->bit = bit;
+    branch->halves[side] = offer | OFFER_FLAG;
+    branch->halves[1 - side] = beside;
+    branch->extents[side] = extent_of(market, offer);
+    branch->extents[1 - side] = measure(market, beside);
+    hang(index, root, &path, number);
     measure_path(market, &path);
-}
-
-static void drop_from_leaf(struct node *leaf, uint32_t offer)
-{
-    uint32_t at = 0;
-
-    while (leaf->offers[at] != offer) {
-        at++;
-        ENSURE(at < leaf->offer_count);
-    }
-    leaf->offers[at] = leaf->offers[--leaf->offer_count];
 }
 
 void candidate_index_remove(const struct market *market, uint32_t offer)
@@ -375,22 +309,16 @@ void candidate_index_remove(const struct market *market, uint32_t offer)
     struct path path;
 
     ENSURE(*root != 0);
-    follow(index, *root - 1, &key, KEY_BITS, &path);
-    uint32_t end = path.nodes[path.count - 1];
-    drop_from_leaf(&index->nodes[end], offer);
-    if (index->nodes[end].offer_count == 0) {
-        path.count--;
-        release_node(index, end);
-        if (path.count == 0) {
-            *root = 0;
-            return;
-        }
-        /* The branch above has one half left, which takes its place. */
-        uint32_t branch = path.nodes[--path.count];
-        const uint32_t *halves = index->nodes[branch].halves;
-        relink(index, &path, branch, halves[halves[0] == end ? 1 : 0], root);
-        release_node(index, branch);
+    ENSURE(follow(index, *root, &key, KEY_BITS, &path) == (offer | OFFER_FLAG));
+    if (path.count == 0) {
+        *root = 0;
+        return;
     }
+    /* The branch above has one half left, which takes its place. */
+    uint32_t number = path.steps[--path.count].branch;
+    uint32_t other = 1 - path.steps[path.count].side;
+    hang(index, root, &path, index->branches[number].halves[other]);
+    release_branch(index, number);
     measure_path(market, &path);
 }
 
@@ -470,29 +398,26 @@ static void consider(struct search *search, struct candidate candidate)
     best[at] = candidate;
 }
 
-static void visit(struct search *search, uint32_t number)
+static void visit(struct search *search, uint32_t hanging)
 {
-    const struct node *node = &search->market->index->nodes[number];
-
-    if (node->offer_count > 0) {
-        for (uint32_t i = 0; i < node->offer_count; i++) {
-            struct match match =
-                match_check(search->market, search->rules, search->need_number, node->offers[i]);
-            if (match.reason == MATCH_POSSIBLE) {
-                consider(search, (struct candidate){.offer = node->offers[i], .cost = match.cost});
-            }
+    if (is_offer(hanging)) {
+        uint32_t offer = hanging & ~OFFER_FLAG;
+        struct match match = match_check(search->market, search->rules, search->need_number, offer);
+        if (match.reason == MATCH_POSSIBLE) {
+            consider(search, (struct candidate){.offer = offer, .cost = match.cost});
         }
         return;
     }
-    struct candidate least[2];
-    for (int side = 0; side < 2; side++) {
-        least[side] = least_of(search, &search->market->index->nodes[node->halves[side]].extent);
-    }
-    int nearer = is_better(least[1], least[0]) ? 1 : 0;
-    for (int turn = 0; turn < 2; turn++) {
-        int side = turn == 0 ? nearer : 1 - nearer;
+    const struct branch *branch = &search->market->index->branches[hanging];
+    struct candidate least[2] = {
+        least_of(search, &branch->extents[0]),
+        least_of(search, &branch->extents[1]),
+    };
+    uint32_t nearer = is_better(least[1], least[0]) ? 1 : 0;
+    for (uint32_t turn = 0; turn < 2; turn++) {
+        uint32_t side = turn == 0 ? nearer : 1 - nearer;
         if (is_better(least[side], search->next)) {
-            visit(search, node->halves[side]);
+            visit(search, branch->halves[side]);
         }
     }
 }
@@ -519,7 +444,7 @@ size_t match_candidates(const struct market *market, const struct match_rules *r
         uint32_t root = market->index->products[known->product].trees[tree];
         search.has_distance = tree == TREE_PLACED && requester->place.is_known;
         if (root != 0) {
-            visit(&search, root - 1);
+            visit(&search, root);
         }
     }
     *bound = search.next.cost;
