@@ -25,6 +25,8 @@
 #define REPLAY_SIZE_MAX ((uint64_t)512 * 1024)
 #define COUNTER_COUNT_MAX 64
 #define COMMAND_ROOM COMMANDS_PER_SUBMIT_MAX /* What one client message may append. */
+#define GROUP_COUNT_MAX 256 /* Entries that a source lets the others decide on at once. */
+#define STEP_MS_MAX 20      /* Then the loop has its turn. */
 
 static const struct bytes cursor_key = {(const uint8_t *)"cursor", 6};
 static const struct bytes checkpoint_key = {(const uint8_t *)"checkpoint", 10};
@@ -76,7 +78,10 @@ struct stage {
     uint64_t committed_ms;     /* When that was. */
     uint64_t recover_until;    /* The cursor to reach before going live. */
     uint64_t compare_next;     /* The own entry that recovery must produce next. */
-    struct buffer expected;    /* Own entries from compare_next on, in stored form. */
+    uint64_t settled_seq;      /* Source: the last entry so far that settles. */
+    struct buffer inbox;       /* Upstream entries that wait for their turn, in stored form. */
+    struct bytes inbox_left;
+    struct buffer expected; /* Own entries from compare_next on, in stored form. */
     struct bytes expected_left;
     struct buffer scratch;
 };
@@ -99,6 +104,10 @@ void effect_append(struct effects *effects, uint16_t kind, struct bytes body)
     };
 
     ENSURE(body.size <= JOURNAL_BODY_SIZE_MAX);
+    if (stage->options.role->is_source && entry.seq >= stage->settled_seq + GROUP_COUNT_MAX) {
+        entry.flags = ENTRY_SETTLES;
+        stage->settled_seq = entry.seq;
+    }
     batch_append(stage->open, &entry);
 }
 
@@ -198,6 +207,8 @@ static void ask_if_behind(struct stage *stage)
     }
 }
 
+static void work_off(struct stage *stage);
+
 /* --- Handing batches to the world ---------------------------------------------------- */
 
 static bool is_checkpoint_due(const struct stage *stage)
@@ -207,8 +218,8 @@ static bool is_checkpoint_due(const struct stage *stage)
     uint64_t since =
         taken - (stage->options.role->is_source ? stage->checkpoint_own : stage->checkpoint_taken);
 
-    return since >= stage->options.checkpoint_entries ||
-           (stage->state == STAGE_STOPPING && since > 0);
+    return is_settled(stage) && (since >= stage->options.checkpoint_entries ||
+                                 (stage->state == STAGE_STOPPING && since > 0));
 }
 
 static void add_checkpoint(struct stage *stage)
@@ -248,8 +259,9 @@ static void hand_over(struct stage *stage)
     struct batch *batch = stage->open;
     if (stage->options.role->is_source && batch->entry_count > 0) {
         batch->entries[batch->entry_count - 1].flags |= ENTRY_SETTLES;
+        stage->settled_seq = batch->entries[batch->entry_count - 1].seq;
     }
-    if (is_checkpoint_due(stage) && is_settled(stage)) {
+    if (is_checkpoint_due(stage)) {
         add_checkpoint(stage);
     }
     stage->cursor_saved = stage->upstream.next - 1;
@@ -305,7 +317,7 @@ void stage_committed(struct stage *stage, struct batch *batch, enum status statu
     if (stage->state == STAGE_STOPPING && stage->committing == NULL) {
         stage->state = STAGE_STOPPED;
     }
-    ask_if_behind(stage);
+    work_off(stage);
 }
 
 /* --- Recovery: what comes out again must be what is stored ---------------------------- */
@@ -399,24 +411,58 @@ static void take(struct stage *stage, const struct entry *entry)
     }
 }
 
-void stage_entries(struct stage *stage, uint32_t upstream, struct bytes stored)
+/* Steps what is in the inbox until it is empty, there is no room, or the loop wants its turn. */
+static void work_off(struct stage *stage)
 {
     struct entry entry;
+    uint64_t end_ms = now_ms(stage) + STEP_MS_MAX;
 
-    ENSURE(upstream == 0);
-    /* Bytes that did not survive the way end the loop like the end does: they are asked for again.
-     */
-    while (is_stepping(stage) && entry_load(&stored, &entry) == STATUS_OK) {
+    while (is_stepping(stage) && stage->inbox_left.size > 0 && has_room(stage)) {
+        if (now_ms(stage) >= end_ms) {
+            world_of(stage)->wake_at(world_of(stage)->context, end_ms);
+            break;
+        }
+        /* Bytes that did not survive the way are asked for again. */
+        if (entry_load(&stage->inbox_left, &entry) != STATUS_OK) {
+            stage->inbox_left = (struct bytes){0};
+            break;
+        }
         stage->upstream.last_known = max_u64(stage->upstream.last_known, entry.seq);
-        if (entry.seq > stage->upstream.next || !has_room(stage)) {
+        if (entry.seq > stage->upstream.next) {
+            stage->inbox_left = (struct bytes){0};
             break;
         }
         if (entry.seq == stage->upstream.next) {
             take(stage, &entry);
         }
     }
-    ask_if_behind(stage);
+    if (stage->inbox_left.size == 0) {
+        ask_if_behind(stage);
+    }
     hand_over(stage);
+}
+
+/* The upstream feed is known to hold at least the first of these entries. */
+static void note_first(struct stage *stage, struct bytes stored)
+{
+    struct entry entry;
+
+    if (entry_load(&stored, &entry) == STATUS_OK) {
+        stage->upstream.last_known = max_u64(stage->upstream.last_known, entry.seq);
+    }
+}
+
+void stage_entries(struct stage *stage, uint32_t upstream, struct bytes stored)
+{
+    ENSURE(upstream == 0);
+    if (stage->inbox_left.size > 0) {
+        note_first(stage, stored); /* The feed keeps it: it is asked for when its turn comes. */
+        return;
+    }
+    stage->inbox.size = 0;
+    buffer_append(&stage->inbox, stored.data, stored.size);
+    stage->inbox_left = buffer_view(&stage->inbox);
+    work_off(stage);
 }
 
 void stage_upstream_head(struct stage *stage, uint32_t upstream, const struct journal_head *head)
@@ -463,8 +509,7 @@ bool stage_takes_messages(const struct stage *stage)
 void stage_timer(struct stage *stage, uint64_t now)
 {
     (void)now;
-    ask_if_behind(stage);
-    hand_over(stage);
+    work_off(stage);
 }
 
 void stage_wake(struct stage *stage, uint64_t now)
@@ -472,6 +517,9 @@ void stage_wake(struct stage *stage, uint64_t now)
     const struct role *role = stage->options.role;
     struct effects effects = {.stage = stage};
 
+    if (stage->inbox_left.size > 0) {
+        work_off(stage);
+    }
     if (stage->state != STAGE_LIVE || role->wake == NULL) {
         return;
     }
@@ -501,6 +549,7 @@ void stage_close(struct stage *stage)
     batch_deinit(&stage->batches[0]);
     batch_deinit(&stage->batches[1]);
     buffer_deinit(&stage->expected);
+    buffer_deinit(&stage->inbox);
     buffer_deinit(&stage->scratch);
     free(stage);
 }
