@@ -10,6 +10,7 @@
 
 #include "client/maillon.h"
 #include "core/base/memory.h"
+#include "maillond/roles.h"
 #include "proto/messages.h"
 
 #include <stdio.h>
@@ -119,8 +120,6 @@ void json_raw(struct buffer *target, const char *key, struct bytes value);
 void json_close(struct buffer *target); /* And prints nothing: the caller does. */
 
 /* cli/roles.c: requests to the control sockets of the roles. */
-#define ROLE_COUNT 4
-extern const char *const role_names[ROLE_COUNT];
 bool role_endpoint(const struct cli *cli, const char *role, const char *suffix, char endpoint[256]);
 
 /* Asks and decodes; what `record` views lie in `arena`. */

@@ -290,7 +290,7 @@ int run_replay(struct cli *cli)
         return complain(EXIT_CONFIG, "%s", problem);
     }
     for (size_t i = 1; i < ROLE_COUNT; i++) {
-        int replayed = replay_one(cli, config, directory, role_names[i]);
+        int replayed = replay_one(cli, config, directory, ROLE_NAMES[i]);
         code = code == EXIT_DONE ? replayed : code;
     }
     config_close(config);

@@ -9,8 +9,6 @@
 
 #define IDLE_POLL_MS 20
 
-const char *const role_names[ROLE_COUNT] = {"gateway", "match", "allocate", "dispatch"};
-
 bool role_endpoint(const struct cli *cli, const char *role, const char *suffix, char endpoint[256])
 {
     int size = snprintf(endpoint, 256, "ipc://%s/run/%s%s", cli->data, role, suffix);
@@ -79,7 +77,7 @@ bool is_caught_up(const struct cli *cli, const uint64_t target[ROLE_COUNT])
     bool is_done = true;
 
     for (size_t i = 1; i < ROLE_COUNT && is_done; i++) {
-        is_done = role_report(cli, role_names[i], &report, &arena) == MAILLON_OK && report.ready &&
+        is_done = role_report(cli, ROLE_NAMES[i], &report, &arena) == MAILLON_OK && report.ready &&
                   report.cursor >= target[i - 1];
         arena_reset(&arena);
     }
@@ -97,7 +95,7 @@ enum maillon_status wait_until_idle(const struct cli *cli, uint64_t *last)
     for (size_t i = 0; i < ROLE_COUNT; i++) {
         uint64_t wanted = reached;
         for (;;) {
-            enum maillon_status status = role_report(cli, role_names[i], &report, &arena);
+            enum maillon_status status = role_report(cli, ROLE_NAMES[i], &report, &arena);
             if (is_interrupted() || (status != MAILLON_OK && status != MAILLON_UNREACHABLE)) {
                 arena_deinit(&arena);
                 return is_interrupted() ? MAILLON_UNREACHABLE : status;

@@ -253,34 +253,34 @@ static void read_stream(struct reading *reading, FILE *file)
     free(chunk);
 }
 
-enum status scenario_read_file(const char *path, const struct message *message, scenario_row_fn row,
-                               void *context, int *stopped, char problem[256])
+static enum status read_file(const char *path, struct reading *reading)
 {
     bool is_standard = strcmp(path, "-") == 0;
-    const char *name = strrchr(path, '/');
-    struct reading reading = {
-        .file = name == NULL ? path : name + 1,
-        .message = message,
-        .row = row,
-        .context = context,
-        .problem = problem,
-    };
     FILE *file = is_standard ? stdin : fopen(path, "rb");
 
-    *stopped = 0;
     if (file == NULL) {
-        snprintf(problem, 256, "%s: %s", path, strerror(errno));
+        snprintf(reading->problem, 256, "%s: %s", path, strerror(errno));
         return STATUS_NOT_FOUND;
     }
-    read_stream(&reading, file);
+    read_stream(reading, file);
     if (!is_standard) {
         fclose(file);
     }
-    arena_deinit(&reading.arena);
-    buffer_deinit(&reading.text);
-    buffer_deinit(&reading.body);
+    arena_deinit(&reading->arena);
+    buffer_deinit(&reading->text);
+    buffer_deinit(&reading->body);
+    return reading->is_header_bad ? STATUS_INVALID : STATUS_OK;
+}
+
+enum status scenario_read_file(const char *path, const struct message *message, scenario_row_fn row,
+                               void *context, int *stopped, char problem[256])
+{
+    struct reading reading = {
+        .file = path, .message = message, .row = row, .context = context, .problem = problem};
+    enum status status = read_file(path, &reading);
+
     *stopped = reading.stopped;
-    return reading.is_header_bad ? STATUS_INVALID : STATUS_OK;
+    return status;
 }
 
 enum status scenario_read(const char *directory, scenario_row_fn row, void *context, int *stopped,
@@ -292,8 +292,15 @@ enum status scenario_read(const char *directory, scenario_row_fn row, void *cont
     *stopped = 0;
     for (size_t i = 0; i < COUNT_OF(files) && *stopped == 0; i++) {
         snprintf(path, sizeof path, "%s/%s", directory, files[i].file);
-        enum status status =
-            scenario_read_file(path, files[i].message, row, context, stopped, problem);
+        struct reading reading = {
+            .file = files[i].file,
+            .message = files[i].message,
+            .row = row,
+            .context = context,
+            .problem = problem,
+        };
+        enum status status = read_file(path, &reading);
+        *stopped = reading.stopped;
         if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
             return status;
         }

@@ -20,7 +20,8 @@ struct scenario_row {
     struct bytes text;             /* The row's cells joined by commas, for the report. */
 };
 
-/* Gets each row; views are borrowed during the call. Anything but 0 stops and is returned. */
+/* Gets each row; views are borrowed during the call, `file` as long as the path given. Anything but
+ * 0 stops and is returned. */
 typedef int (*scenario_row_fn)(void *context, const struct scenario_row *row);
 
 /* Reads one file, CSV or JSON lines by its first byte, as commands of `message`. "-" is standard

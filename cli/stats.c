@@ -15,7 +15,7 @@ static void collect(struct cli *cli, struct system_report *all)
 {
     for (size_t i = 0; i < ROLE_COUNT; i++) {
         all->is_there[i] =
-            role_report(cli, role_names[i], &all->reports[i], &all->arena) == MAILLON_OK;
+            role_report(cli, ROLE_NAMES[i], &all->reports[i], &all->arena) == MAILLON_OK;
     }
 }
 
@@ -54,7 +54,7 @@ static void print_json(const struct system_report *all)
     for (size_t i = 0; i < ROLE_COUNT; i++) {
         struct buffer role = {0};
         role_json(all, i, &role);
-        json_raw(&roles, role_names[i], buffer_view(&role));
+        json_raw(&roles, ROLE_NAMES[i], buffer_view(&role));
         buffer_deinit(&role);
     }
     json_close(&roles);
@@ -76,7 +76,7 @@ static void print_roles(const struct system_report *all)
     for (size_t i = 0; i < ROLE_COUNT; i++) {
         const struct report *report = &all->reports[i];
         bool is_there = all->is_there[i];
-        table_cell(&table, "%s", role_names[i]);
+        table_cell(&table, "%s", ROLE_NAMES[i]);
         table_cell(&table, "%.*s", is_there ? (int)report->state.size : 11,
                    is_there ? (const char *)report->state.data : "unreachable");
         table_cell(&table, "%llu", is_there ? (unsigned long long)report->pid : 0);
@@ -98,7 +98,7 @@ static void print_counters(const struct system_report *all)
         const struct counter *counters = all->reports[i].counters.items;
         for (size_t j = 0; all->is_there[i] && j < all->reports[i].counters.count; j++) {
             char value[32];
-            table_cell(&table, "%s", role_names[i]);
+            table_cell(&table, "%s", ROLE_NAMES[i]);
             table_cell(&table, "%.*s", BYTES_ARGS(counters[j].name));
             table_cell(&table, "%s", group_digits(counters[j].value, value));
         }

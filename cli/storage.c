@@ -90,7 +90,7 @@ int run_verify(struct cli *cli)
     int code = EXIT_DONE;
 
     for (size_t i = 0; i < ROLE_COUNT; i++) {
-        int verified = verify_apart(cli, directory, role_names[i]);
+        int verified = verify_apart(cli, directory, ROLE_NAMES[i]);
         code = code == EXIT_DONE ? verified : code;
     }
     return code;
@@ -108,16 +108,16 @@ static int copy_roles(const struct cli *cli, const char *from, const char *to)
     }
     for (size_t i = ROLE_COUNT; i-- > 0;) {
         struct journal *journal = NULL;
-        enum status status = open_role(from, role_names[i], &journal);
-        snprintf(path, sizeof path, "%s/%s", to, role_names[i]);
+        enum status status = open_role(from, ROLE_NAMES[i], &journal);
+        snprintf(path, sizeof path, "%s/%s", to, ROLE_NAMES[i]);
         if (status == STATUS_OK) {
             status = journal_backup(journal, path);
-            say(cli, "%-9s %llu entries", role_names[i],
+            say(cli, "%-9s %llu entries", ROLE_NAMES[i],
                 (unsigned long long)journal_head(journal).last);
             journal_close(journal);
         }
         if (status != STATUS_OK) {
-            return complain(EXIT_STORAGE, "%s of %s: %s", role_names[i], from, status_name(status));
+            return complain(EXIT_STORAGE, "%s of %s: %s", ROLE_NAMES[i], from, status_name(status));
         }
     }
     return EXIT_DONE;
@@ -128,7 +128,7 @@ static int verify_quietly(const struct cli *cli, const char *directory)
     int code = EXIT_DONE;
 
     for (size_t i = 0; i < ROLE_COUNT && code == EXIT_DONE; i++) {
-        code = verify_apart(cli, directory, role_names[i]);
+        code = verify_apart(cli, directory, ROLE_NAMES[i]);
     }
     return code;
 }

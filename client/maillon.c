@@ -140,30 +140,29 @@ static bool is_path_short(const char *endpoint)
            strlen(endpoint) - prefix_size < sizeof((struct sockaddr_un *)0)->sun_path;
 }
 
-/* The endpoint of a broker: the one given, else from the data directory; "" for none. */
-static enum maillon_status endpoint_of(const struct maillon_options *options, const char *given,
-                                       const char *broker, char endpoint[ENDPOINT_SIZE_MAX])
+/* The endpoint of a broker: the one given, else from the data directory. */
+static enum maillon_status endpoint_of(const char *data, const char *given, const char *broker,
+                                       char endpoint[ENDPOINT_SIZE_MAX])
 {
-    int size = 0;
+    int size = given != NULL
+                   ? snprintf(endpoint, ENDPOINT_SIZE_MAX, "%s", given)
+                   : snprintf(endpoint, ENDPOINT_SIZE_MAX, IPC_PREFIX "%s/run/%s", data, broker);
+    bool is_whole = size > 0 && (size_t)size < ENDPOINT_SIZE_MAX;
 
-    endpoint[0] = '\0';
-    if (given != NULL) {
-        size = snprintf(endpoint, ENDPOINT_SIZE_MAX, "%s", given);
-    } else if (options->data != NULL) {
-        size = snprintf(endpoint, ENDPOINT_SIZE_MAX, IPC_PREFIX "%s/run/%s", options->data, broker);
-    }
-    bool is_whole = size >= 0 && (size_t)size < ENDPOINT_SIZE_MAX;
     return is_whole && is_path_short(endpoint) ? MAILLON_OK : MAILLON_CONFIG;
 }
 
-static enum maillon_status open_link(struct maillon *connection,
-                                     const struct maillon_options *options, const char *given,
-                                     const char *broker, struct link **link)
+/* Leaves `*link` alone when there is nothing to connect to. */
+static enum maillon_status open_link(struct maillon *connection, const char *data,
+                                     const char *given, const char *broker, struct link **link)
 {
     char endpoint[ENDPOINT_SIZE_MAX];
-    enum maillon_status status = endpoint_of(options, given, broker, endpoint);
 
-    if (status != MAILLON_OK || endpoint[0] == '\0') {
+    if (given == NULL && data == NULL) {
+        return MAILLON_OK;
+    }
+    enum maillon_status status = endpoint_of(data, given, broker, endpoint);
+    if (status != MAILLON_OK) {
         return status;
     }
     return link_open(connection->context, connection->epoll, endpoint, link);
@@ -172,13 +171,14 @@ static enum maillon_status open_link(struct maillon *connection,
 static enum maillon_status open_links(struct maillon *connection,
                                       const struct maillon_options *options)
 {
-    enum maillon_status status =
-        open_link(connection, options, options->gateway, "gateway", &connection->submissions.link);
+    enum maillon_status status = open_link(connection, options->data, options->gateway, "gateway",
+                                           &connection->submissions.link);
 
     if (status != MAILLON_OK) {
         return status;
     }
-    return open_link(connection, options, options->dispatch, "dispatch", &connection->stream.link);
+    return open_link(connection, options->data, options->dispatch, "dispatch",
+                     &connection->stream.link);
 }
 
 static void open_descriptors(struct maillon *connection)
@@ -278,17 +278,23 @@ enum status receive_message(struct maillon *connection, struct link *link, struc
     return STATUS_AGAIN;
 }
 
-enum status send_message(struct maillon *connection, struct link *link,
-                         const struct message *message, struct bytes id, const void *record)
+enum status send_body(struct maillon *connection, struct link *link, const struct message *message,
+                      struct bytes id)
 {
     struct header header = {
         .version = PROTO_VERSION, .type = bytes_from_text(message->name), .id = id};
 
     connection->header.size = 0;
-    connection->body.size = 0;
     proto_encode(&HEADER, &header, &connection->header);
-    proto_encode(message, record, &connection->body);
     return link_send(link, buffer_view(&connection->header), buffer_view(&connection->body));
+}
+
+enum status send_message(struct maillon *connection, struct link *link,
+                         const struct message *message, const void *record)
+{
+    connection->body.size = 0;
+    proto_encode(message, record, &connection->body);
+    return send_body(connection, link, message, (struct bytes){0});
 }
 
 bool decode_body(struct maillon *connection, const struct message *message, struct bytes body,

@@ -37,7 +37,7 @@ static enum status count_free_pages(MDB_txn *txn, uint64_t *count)
     MDB_val key;
     MDB_val list;
     uint64_t found = 0;
-    int code = mdb_cursor_open(txn, 0, &cursor);
+    int code = mdb_cursor_open(txn, FREE_TABLE, &cursor);
     if (code != MDB_SUCCESS) {
         return status_from_mdb(code);
     }

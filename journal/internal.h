@@ -18,6 +18,8 @@
 #define META_SIZE 112
 #define ROW_KEY_SIZE_MAX (1 + JOURNAL_ROW_KEY_SIZE_MAX)
 #define ROW_HEAD_SIZE 4
+#define FREE_TABLE 0 /* LMDB's own tables: pages to use again, */
+#define ROOT_TABLE 1 /* and the tables by name. */
 
 /* The one row of the table "meta": where the feed begins and ends. */
 struct meta {

@@ -19,6 +19,7 @@
 
 struct journal_head journal_head(const struct journal *journal)
 {
+    /* A lock is taken also to look; nothing that the caller can see changes. */
     pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&journal->meta_lock;
 
     ENSURE(pthread_mutex_lock(lock) == 0);
@@ -195,7 +196,8 @@ enum status journal_trim(struct journal_transaction *txn, uint64_t upto, size_t 
 static enum status check_room(struct journal_transaction *txn)
 {
     const struct journal *journal = txn->journal;
-    const MDB_dbi tables[] = {0, 1, journal->log, journal->rows, journal->meta_table};
+    const MDB_dbi tables[] = {FREE_TABLE, ROOT_TABLE, journal->log, journal->rows,
+                              journal->meta_table};
     uint64_t kept = min_u64(TRIM_PAGE_COUNT, journal->page_count_max / 8);
     uint64_t used = 2; /* LMDB's two meta pages. */
 

@@ -276,7 +276,7 @@ static void tell_ready(void *context)
 {
     const struct program *program = context;
 
-    printf("maillond %s is ready in %s\n", MAILLON_VERSION, program->config->data);
+    printf("maillond %s is ready in %s\n", PROJECT_VERSION, program->config->data);
     fflush(stdout);
 }
 
@@ -298,7 +298,7 @@ static int run_all(struct program *program, char **argv)
 static int run(struct program *program, char **argv)
 {
     if (program->is_version) {
-        printf("maillond %s\n", MAILLON_VERSION);
+        printf("maillond %s\n", PROJECT_VERSION);
         return PROCESS_DONE;
     }
     int code = read_config(program, &program->config);

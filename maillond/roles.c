@@ -5,7 +5,7 @@
 
 #include "brokers/dispatch/dispatch.h"
 #include "brokers/gateway/gateway.h"
-#include "workers/allocate/worker.h"
+#include "workers/allocate/allocate.h"
 #include "workers/match/worker.h"
 
 #include <string.h>
@@ -49,15 +49,15 @@ static void *open_match(const struct config *config)
 
 static void *open_allocate(const struct config *config)
 {
-    struct allocate_worker *worker = NULL;
+    struct allocate *allocate = NULL;
     struct plan_options options = {
         .rules = rules_of(config),
         .tranche_lots = {config->allocate.tranche_1, config->allocate.tranche_2,
                          config->allocate.tranche_3},
     };
 
-    allocate_worker_open(&options, &worker);
-    return worker;
+    allocate_open(&options, &allocate);
+    return allocate;
 }
 
 static void *open_dispatch(const struct config *config)
@@ -85,7 +85,7 @@ static void close_match(void *state)
 
 static void close_allocate(void *state)
 {
-    allocate_worker_close(state);
+    allocate_close(state);
 }
 
 static void close_dispatch(void *state)

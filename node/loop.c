@@ -87,6 +87,7 @@ void loop_run(struct loop *loop)
     while (!loop->is_stopped) {
         uv_run(&loop->uv, UV_RUN_ONCE);
     }
+    loop->is_stopped = false;
 }
 
 void loop_stop(struct loop *loop)

@@ -21,7 +21,7 @@ MUST_USE enum status loop_open(struct loop **loop);
  * long as their linger time allows. */
 void loop_close(struct loop *loop);
 
-void loop_run(struct loop *loop); /* Until loop_stop. */
+void loop_run(struct loop *loop); /* Until loop_stop, which may also have been called before. */
 void loop_stop(struct loop *loop);
 
 struct uv_loop_s *loop_uv(struct loop *loop);

@@ -690,7 +690,7 @@ static enum status begin(struct process *process)
         return status;
     }
     look_at_space(process);
-    log_info("starting", LOG_UINT("seq", head.last), LOG_TEXT("version", MAILLON_VERSION));
+    log_info("starting", LOG_UINT("seq", head.last), LOG_TEXT("version", PROJECT_VERSION));
     status = stage_begin(process->stage, &head);
     if (status != STATUS_OK) {
         log_error("what the journal holds makes no sense to the role", LOG_STATUS(status),

@@ -264,6 +264,7 @@ const struct message TICK = MESSAGE("tick", tick, tick_fields, .kind = KIND_TICK
 /* Events. */
 
 static const struct field assignment_fields[] = {
+    TEXT(assignment_event, type, "t", 0, 32, .text = "For clients: \"assignment\"."),
     UINT(assignment_event, seq, "seq", 0, INT64_MAX, .text = "Position in the stream."),
     UINT(assignment_event, assignment, "assignment", 1, INT64_MAX, .required = true,
          .text = "Number of the assignment."),
@@ -295,6 +296,7 @@ const struct message ASSIGNMENT =
             .text = "An assignment changed.");
 
 static const struct field answer_fields[] = {
+    TEXT(answer_event, type, "t", 0, 32, .text = "For clients: \"answer\"."),
     UINT(answer_event, seq, "seq", 0, INT64_MAX, .text = "Position in the stream."),
     BIN(answer_event, id, "id", SUBMISSION_ID_SIZE, SUBMISSION_ID_SIZE, .required = true,
         .text = "Submission id of the command."),

@@ -60,6 +60,6 @@ MUST_USE enum status cursor_note_key(struct cursor *cursor, struct key_set *know
                                      struct bytes key);
 
 /* Notes the problem and returns STATUS_MALFORMED. */
-enum status cursor_fail(struct cursor *cursor, const char *problem);
+__attribute__((cold, noinline)) enum status cursor_fail(struct cursor *cursor, const char *problem);
 
 #endif

@@ -22,7 +22,7 @@ static enum status decode_record(struct reader *reader, const struct message *me
                                  void *record);
 
 /* Tells in the refusal what the cursor found. */
-static enum status refuse_bytes(struct reader *reader, const char *field)
+COLD static enum status refuse_bytes(struct reader *reader, const char *field)
 {
     return refuse(reader->refusal, CODE_MALFORMED, field, "%s (near byte %zu)",
                   reader->cursor.problem, (size_t)(reader->cursor.at - reader->start));

@@ -162,7 +162,7 @@ void field_bounds(const struct field *field, char text[BOUNDS_TEXT_SIZE])
     UNREACHABLE();
 }
 
-static enum status refuse_bounds(struct refusal *refusal, const char *code,
+COLD static enum status refuse_bounds(struct refusal *refusal, const char *code,
                                  const struct field *field)
 {
     char bounds[BOUNDS_TEXT_SIZE];

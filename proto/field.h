@@ -38,13 +38,16 @@ static inline struct bytes field_bytes(const struct field *field, const void *re
     return *(const struct bytes *)field_value(field, record);
 }
 
+/* Keeps what is only for refusals out of the way of what is taken. */
+#define COLD __attribute__((cold, noinline))
+
 /* Fills `refusal`; STATUS_MALFORMED for CODE_MALFORMED, else STATUS_INVALID. */
-enum status refuse(struct refusal *refusal, const char *code, const char *field, const char *why,
+COLD enum status refuse(struct refusal *refusal, const char *code, const char *field, const char *why,
                    ...) PRINTF_LIKE(4, 5);
 /* Puts "list[index]." in front of the path, for what was found in an item of a list. */
 void refusal_enter(struct refusal *refusal, const char *list, size_t index);
-enum status refuse_type(struct refusal *refusal, const struct field *field);
-enum status refuse_missing(struct refusal *refusal, const struct field *field);
+COLD enum status refuse_type(struct refusal *refusal, const struct field *field);
+COLD enum status refuse_missing(struct refusal *refusal, const struct field *field);
 
 void field_clear(const struct field *field, void *record);
 bool field_is_absent(const struct field *field, const void *record);

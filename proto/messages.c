@@ -114,6 +114,8 @@ const struct message RAW_ITEM = MESSAGE("item", raw_item, raw_item_fields, .is_b
                                         .text = "A map whose own key \"t\" names its table.");
 
 static const struct field event_fields[] = {
+    UINT(event, last, "last", 0, INT64_MAX,
+         .text = "The stream's last position when this was sent."),
     LIST(event, events, "events", RAW_ITEM, 1, EVENTS_PER_MESSAGE_MAX,
          .text = "Maps of `assignment` or `answer`, with \"t\" in front."),
 };

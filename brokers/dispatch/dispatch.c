@@ -102,13 +102,13 @@ static void committed(void *state, const struct journal_head *head, const struct
     (void)count;
     dispatch->durable = head->last;
     dispatch->oldest = head->oldest;
-    pump(dispatch);
+    dispatch_pump(dispatch);
 }
 
 /* --- Clients ------------------------------------------------------------------------- */
 
-enum status send_message(struct dispatch *dispatch, struct bytes peer, struct bytes request_id,
-                         const struct message *message, const void *record)
+enum status dispatch_send(struct dispatch *dispatch, struct bytes peer, struct bytes request_id,
+                          const struct message *message, const void *record)
 {
     struct header header = {
         .version = PROTO_VERSION, .type = bytes_from_text(message->name), .id = request_id};
@@ -135,13 +135,13 @@ static void refuse(struct dispatch *dispatch, struct bytes peer, struct bytes re
     };
 
     dispatch->counters.malformed++;
-    send_message(dispatch, peer, request_id, &REFUSED, &refused);
+    dispatch_send(dispatch, peer, request_id, &REFUSED, &refused);
 }
 
 static void take_subscribe(struct dispatch *dispatch, const struct client_message *message,
                            const struct header *header, const struct subscribe *request)
 {
-    struct stream_span span = stream_span_of(dispatch, request->party);
+    struct stream_span span = dispatch_span(dispatch, request->party);
     struct subscriber *known = subscribers_find(&dispatch->subscribers, message->peer);
 
     if (known == NULL && dispatch->subscribers.live_count >= dispatch->options.clients_max) {
@@ -160,7 +160,7 @@ static void take_subscribe(struct dispatch *dispatch, const struct client_messag
                                        : "events behind the position are no longer kept"),
         };
         dispatch->counters.resets++;
-        send_message(dispatch, message->peer, header->id, &RESET, &reset);
+        dispatch_send(dispatch, message->peer, header->id, &RESET, &reset);
         return;
     }
     struct subscriber *subscriber = subscribers_add(&dispatch->subscribers, message->peer);
@@ -219,7 +219,7 @@ static void take_message(struct dispatch *dispatch, const struct client_message 
         }
     } else if (bytes_equal(header->type, bytes_from_text(SNAPSHOT.name))) {
         if (read_body(dispatch, message, header, &SNAPSHOT, &request)) {
-            snapshot_answer(dispatch, message->peer, header->id, &request.snapshot);
+            dispatch_snapshot(dispatch, message->peer, header->id, &request.snapshot);
         }
     } else {
         refuse(dispatch, message->peer, header->id,
@@ -249,7 +249,7 @@ static void message(void *state, const struct client_message *message, struct ef
         return;
     }
     take_message(dispatch, message, &header);
-    pump(dispatch);
+    dispatch_pump(dispatch);
 }
 
 static void wake(void *state, uint64_t now_ms, struct effects *effects)
@@ -267,7 +267,7 @@ static void wake(void *state, uint64_t now_ms, struct effects *effects)
         subscribers->items[i].is_blocked = false;
         subscribers->items[i].is_head_due |= is_head_time;
     }
-    pump(dispatch);
+    dispatch_pump(dispatch);
 }
 
 /* --- Rows and figures ---------------------------------------------------------------- */

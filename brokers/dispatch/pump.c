@@ -10,7 +10,7 @@
 #define READ_SIZE ((size_t)48 * 1024)
 #define BLOCKED_RETRY_MS 50
 
-struct stream_span stream_span_of(const struct dispatch *dispatch, struct bytes party)
+struct stream_span dispatch_span(const struct dispatch *dispatch, struct bytes party)
 {
     if (party.size == 0) {
         return (struct stream_span){.oldest = dispatch->oldest, .last = dispatch->durable};
@@ -225,7 +225,7 @@ static void send_head(struct dispatch *dispatch, struct subscriber *subscriber,
     struct bytes peer = {.data = subscriber->peer, .size = subscriber->peer_size};
     struct stream_head head = {.seq = span->last, .oldest = span->oldest};
 
-    enum status status = send_message(dispatch, peer, (struct bytes){0}, &STREAM_HEAD, &head);
+    enum status status = dispatch_send(dispatch, peer, (struct bytes){0}, &STREAM_HEAD, &head);
     if (settle_send(dispatch, subscriber, status)) {
         subscriber->is_head_due = false;
     }
@@ -244,7 +244,7 @@ static void reset(struct dispatch *dispatch, struct subscriber *subscriber,
 
     dispatch->counters.resets++;
     if (settle_send(dispatch, subscriber,
-                    send_message(dispatch, peer, (struct bytes){0}, &RESET, &told))) {
+                    dispatch_send(dispatch, peer, (struct bytes){0}, &RESET, &told))) {
         subscribers_remove(&dispatch->subscribers, subscriber);
     }
 }
@@ -266,7 +266,7 @@ static bool serve(struct dispatch *dispatch, struct subscriber *subscriber)
         }
         return true;
     }
-    struct stream_span span = stream_span_of(dispatch, filter_party(&subscriber->filter));
+    struct stream_span span = dispatch_span(dispatch, filter_party(&subscriber->filter));
     if (subscriber->position + 1 < span.oldest) {
         reset(dispatch, subscriber, &span);
         return true;
@@ -281,7 +281,7 @@ static bool serve(struct dispatch *dispatch, struct subscriber *subscriber)
     return false;
 }
 
-void pump(struct dispatch *dispatch)
+void dispatch_pump(struct dispatch *dispatch)
 {
     struct subscribers *subscribers = &dispatch->subscribers;
     const struct world *world = dispatch->world;

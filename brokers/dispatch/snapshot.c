@@ -29,8 +29,8 @@ static struct bytes encode_row(struct dispatch *dispatch, const struct snapshot 
     return arena_copy(&dispatch->arena, buffer_view(&dispatch->scratch));
 }
 
-void snapshot_answer(struct dispatch *dispatch, struct bytes peer, struct bytes request_id,
-                     const struct snapshot *request)
+void dispatch_snapshot(struct dispatch *dispatch, struct bytes peer, struct bytes request_id,
+                       const struct snapshot *request)
 {
     const struct view *view = &dispatch->view;
     struct raw_item items[ROW_COUNT_MAX];
@@ -53,9 +53,9 @@ void snapshot_answer(struct dispatch *dispatch, struct bytes peer, struct bytes 
         }
     }
     struct rows rows = {
-        .seq = stream_span_of(dispatch, request->party).last,
+        .seq = dispatch_span(dispatch, request->party).last,
         .next = number <= end ? number : 0,
         .rows = {.items = items, .count = count},
     };
-    send_message(dispatch, peer, request_id, &ROWS, &rows);
+    dispatch_send(dispatch, peer, request_id, &ROWS, &rows);
 }

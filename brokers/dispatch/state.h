@@ -44,18 +44,18 @@ struct stream_span {
     uint64_t oldest; /* First position kept. */
     uint64_t last;
 };
-struct stream_span stream_span_of(const struct dispatch *dispatch, struct bytes party);
+struct stream_span dispatch_span(const struct dispatch *dispatch, struct bytes party);
 
 /* Sends what subscribers may have, in turn, a bounded number of messages; wakes itself for the
  * rest. */
-void pump(struct dispatch *dispatch);
+void dispatch_pump(struct dispatch *dispatch);
 
 /* Answers a snapshot. */
-void snapshot_answer(struct dispatch *dispatch, struct bytes peer, struct bytes request_id,
-                     const struct snapshot *request);
+void dispatch_snapshot(struct dispatch *dispatch, struct bytes peer, struct bytes request_id,
+                       const struct snapshot *request);
 
 /* Sends one message; what cannot be sent is counted and left, its client asks again. */
-enum status send_message(struct dispatch *dispatch, struct bytes peer, struct bytes request_id,
-                         const struct message *message, const void *record);
+enum status dispatch_send(struct dispatch *dispatch, struct bytes peer, struct bytes request_id,
+                          const struct message *message, const void *record);
 
 #endif

@@ -143,12 +143,18 @@ static void explain_quarantine(const struct market *market, uint16_t kind,
              BYTES_ARGS(id));
 }
 
-static uint32_t submitter_of(struct gateway *gateway, struct bytes user)
+/* The last position given to a submitter. Borrowed until the next call. */
+static uint64_t *position_of(struct gateway *gateway, struct bytes user)
 {
     uint32_t number = names_add(&gateway->submitters, user);
 
     GROW(gateway->positions, gateway->position_capacity, (size_t)number + 1);
-    return number;
+    return &gateway->positions[number];
+}
+
+static uint64_t next_position(struct gateway *gateway, struct bytes user)
+{
+    return ++*position_of(gateway, user);
 }
 
 static void append(struct gateway *gateway, uint16_t kind, const struct intake *intake,
@@ -221,7 +227,7 @@ void intake_take(struct gateway *gateway, const struct submission *submission, s
     struct bytes by = user.size == 0 ? local_user : user;
     verdict->kind = VERDICT_TAKEN;
     verdict->seq = effect_next_seq(effects);
-    verdict->position = ++gateway->positions[submitter_of(gateway, by)];
+    verdict->position = next_position(gateway, by);
     struct intake intake = {
         .id = submission->id,
         .by = by,
@@ -243,7 +249,7 @@ void intake_tick(struct gateway *gateway, struct effects *effects)
     proto_encode(&TICK, &command.tick, &body);
     struct intake intake = {
         .by = gateway_user,
-        .position = ++gateway->positions[submitter_of(gateway, gateway_user)],
+        .position = next_position(gateway, gateway_user),
         .body = buffer_view(&body),
     };
     append(gateway, KIND_TICK, &intake, effects);
@@ -268,6 +274,6 @@ enum status intake_restore(struct gateway *gateway, const struct entry *entry)
     market_apply(gateway->market, entry->kind, &command, intake.quarantined, &change);
     market_rows_note(&gateway->rows, entry->kind, &change);
     ids_add(&gateway->ids, entry->seq, intake.id);
-    gateway->positions[submitter_of(gateway, intake.by)] = intake.position;
+    *position_of(gateway, intake.by) = intake.position;
     return STATUS_OK;
 }

@@ -1,8 +1,9 @@
 /*
  * base.c - statuses, bytes, checksums.
  *
- * The checksum reads eight bytes a turn through eight tables ("slicing by 8",
- * Kounavis and Berry, 2005), built once from the polynomial.
+ * The checksum reads eight bytes a turn: by the processor's own instruction where there is
+ * one (SSE 4.2), else through eight tables ("slicing by 8", Kounavis and Berry, 2005), built
+ * once from the polynomial.
  */
 #include "core/base/base.h"
 
@@ -93,7 +94,7 @@ __attribute__((constructor)) static void build_crc_tables(void)
     }
 }
 
-uint32_t checksum(uint32_t seed, const void *data, size_t size)
+uint32_t checksum_by_tables(uint32_t seed, const void *data, size_t size)
 {
     const uint8_t *byte = data;
     uint32_t crc = ~seed;
@@ -110,6 +111,33 @@ uint32_t checksum(uint32_t seed, const void *data, size_t size)
     }
     return ~crc;
 }
+
+#if defined(__x86_64__)
+__attribute__((target("sse4.2"))) static uint32_t
+checksum_by_instruction(uint32_t seed, const uint8_t *byte, size_t size)
+{
+    uint64_t crc = ~seed;
+
+    for (; size >= 8; size -= 8, byte += 8) {
+        crc = __builtin_ia32_crc32di(crc, load_u64(byte));
+    }
+    for (; size > 0; size--, byte++) {
+        crc = __builtin_ia32_crc32qi((uint32_t)crc, *byte);
+    }
+    return ~(uint32_t)crc;
+}
+
+uint32_t checksum(uint32_t seed, const void *data, size_t size)
+{
+    return __builtin_cpu_supports("sse4.2") ? checksum_by_instruction(seed, data, size)
+                                            : checksum_by_tables(seed, data, size);
+}
+#else
+uint32_t checksum(uint32_t seed, const void *data, size_t size)
+{
+    return checksum_by_tables(seed, data, size);
+}
+#endif
 
 /* The finaliser of SplitMix64 (Steele, Lea and Flood, 2014). */
 uint64_t hash_u64(uint64_t value)

@@ -60,6 +60,7 @@ _Noreturn void ensure_failed(const char *condition, const char *file, int line);
 
 /* CRC-32C (Castagnoli, RFC 3720 appendix B.4), continued from `seed`. */
 uint32_t checksum(uint32_t seed, const void *data, size_t size);
+uint32_t checksum_by_tables(uint32_t seed, const void *data, size_t size); /* The same, slower. */
 
 /* A 64-bit hash for tables. Not for integrity, and not for order: its values may
  * change with a version, so no result may depend on them. */

@@ -209,6 +209,20 @@ static uint32_t bound_of(const struct plan *plan, const struct plan_input *input
     return (uint32_t)min_u64(input->bound, input->candidates[count - 1].cost);
 }
 
+static void list_candidates(struct plan *plan, const struct plan_input *input, uint32_t need)
+{
+    plan->needs[need].bound = bound_of(plan, input);
+    for (size_t i = 0; i < input->candidate_count; i++) {
+        const struct candidate *candidate = &input->candidates[i];
+        if (!plan_is_excluded(plan, need, candidate->offer)) {
+            flow_set_arc(plan->flow, need, candidate->offer, candidate->cost);
+        }
+    }
+    marks_add(&plan->stale_needs, need);
+    marks_add(&plan->pending_needs, need);
+    marks_add(&plan->dirty_shares, need);
+}
+
 static void fold_need(struct plan *plan, const struct plan_input *input, uint32_t need,
                       uint8_t cause)
 {
@@ -216,15 +230,7 @@ static void fold_need(struct plan *plan, const struct plan_input *input, uint32_
         flow_set_sink(plan->flow, need, NULL, 0);
     }
     if (plan_need_is_open(plan, need)) {
-        plan->needs[need].bound = bound_of(plan, input);
-        for (size_t i = 0; i < input->candidate_count; i++) {
-            const struct candidate *candidate = &input->candidates[i];
-            if (!plan_is_excluded(plan, need, candidate->offer)) {
-                flow_set_arc(plan->flow, need, candidate->offer, candidate->cost);
-            }
-        }
-        marks_add(&plan->stale_needs, need);
-        marks_add(&plan->pending_needs, need);
+        list_candidates(plan, input, need);
     }
     touch_need(plan, need, cause);
 }
@@ -239,7 +245,7 @@ void plan_apply_match(struct plan *plan, uint32_t need, uint32_t offer, uint32_t
     if (!plan_is_excluded(plan, need, offer)) {
         flow_set_arc(plan->flow, need, offer, cost);
     }
-    plan->needs[need].bound = bound;
+    plan->needs[need].bound = (uint32_t)min_u64(plan->needs[need].bound, bound);
     marks_add(&plan->stale_needs, need);
     marks_add(&plan->pending_needs, need);
     marks_add(&plan->dirty_shares, need);
@@ -422,6 +428,8 @@ static void fold_market(struct plan *plan, const struct plan_input *input)
         size_t known_now = (size_t)plan->market->party_ids.count + plan->market->product_ids.count +
                            plan->market->need_ids.count + plan->market->offer_ids.count;
         fold_change(plan, input, &before, &change, known_now > known);
+    } else if (input->candidate_count > 0 && plan_need_is_open(plan, change.number)) {
+        list_candidates(plan, input, change.number); /* Put again, and looked up again. */
     }
     if (plan->market->today != today) {
         fold_day(plan);

@@ -55,7 +55,7 @@ def an_unknown_role_is_a_usage_error(folder):
 
 def a_wrong_configuration_is_refused_by_key():
     answer = run("--set", "log.levle=info", "--check-config")
-    assert answer.returncode == 78 and "log.level" in answer.stderr
+    assert answer.returncode == 78 and 'did you mean "level"' in answer.stderr
 
 
 def flags_show_in_the_checked_configuration():

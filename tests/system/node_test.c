@@ -34,6 +34,7 @@
 #define WINDOW 256     /* Messages on their way. */
 #define SILENCE_MS 300 /* Then the client sends again what was not answered. */
 #define PATIENCE_MS 20000
+#define MAP_SIZE_VARIABLE "TEST_MAP_SIZE" /* Of the journals of roles that are started. */
 
 /* --- The two roles ----------------------------------------------------------------------- */
 
@@ -179,7 +180,9 @@ static int run_role(const char *name, const char *directory)
         .run_path = directory,
         .client_endpoint = is_source ? endpoint : NULL,
         .upstream = is_source ? NULL : "source",
-        .journal_size_max = (uint64_t)1 << 30,
+        .journal_size_max = getenv(MAP_SIZE_VARIABLE) != NULL
+                                ? strtoull(getenv(MAP_SIZE_VARIABLE), NULL, 10)
+                                : (uint64_t)1 << 30,
         .checkpoint_entries = 700,
     });
 }
@@ -507,6 +510,31 @@ static void a_journal_has_one_process(void)
     bench_close(&bench);
 }
 
+/* A role that has no floor of its own meets the end of its map. */
+static void a_full_journal_ends_the_process_and_keeps_what_was_answered(void)
+{
+    struct bench bench;
+
+    bench_open(&bench);
+    setenv(MAP_SIZE_VARIABLE, "1048576", 1);
+    pid_t source = start(&bench, "source", NULL);
+    unsetenv(MAP_SIZE_VARIABLE);
+    int status = 0;
+    while (waitpid(source, &status, WNOHANG) == 0) {
+        EXPECT_TRUE(bench.acked < 100000);
+        if (bench.sent < bench.acked + WINDOW) {
+            send_number(&bench, ++bench.sent);
+        }
+        take_answers(&bench, bench.sent < bench.acked + WINDOW ? 0 : 10);
+    }
+    EXPECT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), PROCESS_IO);
+    take_answers(&bench, SILENCE_MS);
+    EXPECT_TRUE(bench.acked > 0);
+    expect_feed(&bench, "source", bench.acked);
+    bench_close(&bench);
+}
+
 static void the_metrics_socket_tells_the_figures(void)
 {
     struct bench bench;
@@ -598,6 +626,7 @@ int main(int argc, char **argv)
         CASE(kills_lose_nothing_and_double_nothing),
         CASE(a_stop_commits_and_answers_what_was_taken),
         CASE(a_journal_has_one_process),
+        CASE(a_full_journal_ends_the_process_and_keeps_what_was_answered),
         CASE(the_metrics_socket_tells_the_figures),
         CASE(a_supervisor_restarts_what_dies_and_stops_in_order),
         CASE(roles_end_with_their_supervisor),

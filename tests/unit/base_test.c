@@ -21,6 +21,37 @@ static void checksums_equal_the_published_ones(void)
     EXPECT_EQ(checksum(checksum(0, bytes, 5), bytes + 5, 27), 0x46dd794e);
 }
 
+static uint32_t checksum_by_bits(uint32_t seed, const uint8_t *data, size_t size)
+{
+    uint32_t crc = ~seed;
+
+    for (size_t i = 0; i < size; i++) {
+        crc ^= data[i];
+        for (int bit = 0; bit < 8; bit++) {
+            crc = (crc >> 1) ^ (0x82f63b78u & (0u - (crc & 1u)));
+        }
+    }
+    return ~crc;
+}
+
+static void checksums_are_the_same_however_computed(void)
+{
+    uint8_t bytes[300];
+    uint64_t state = 11;
+
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)random_next(&state);
+    }
+    for (size_t size = 0; size < sizeof bytes - 8; size++) {
+        for (size_t from = 0; from < 8; from++) {
+            uint32_t seed = (uint32_t)random_next(&state);
+            uint32_t wanted = checksum_by_bits(seed, bytes + from, size);
+            EXPECT_EQ(checksum(seed, bytes + from, size), wanted);
+            EXPECT_EQ(checksum_by_tables(seed, bytes + from, size), wanted);
+        }
+    }
+}
+
 static void every_day_comes_back_from_its_text(void)
 {
     char text[DAY_TEXT_SIZE + 1];
@@ -119,6 +150,7 @@ int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
         CASE(checksums_equal_the_published_ones),
+        CASE(checksums_are_the_same_however_computed),
         CASE(every_day_comes_back_from_its_text),
         CASE(days_that_do_not_exist_are_refused),
         CASE(times_keep_milliseconds),

@@ -117,6 +117,26 @@ static inline void append(struct journal *journal, uint64_t count)
     EXPECT_OK(journal_commit(txn));
 }
 
+/* Appends one transaction of `count` entries; STATUS_FULL from either call is the answer. */
+static inline enum status try_append(struct journal *journal, uint64_t count)
+{
+    struct journal_transaction *txn = NULL;
+    uint64_t seq = journal_head(journal).last;
+    enum status status = STATUS_OK;
+
+    EXPECT_OK(journal_begin(journal, &txn));
+    for (uint64_t i = 0; i < count && status == STATUS_OK; i++) {
+        uint8_t body[BODY_SIZE_MAX];
+        struct entry entry = entry_of(++seq, body);
+        status = journal_append(txn, &entry, 1);
+    }
+    if (status != STATUS_OK) {
+        journal_abort(txn);
+        return status;
+    }
+    return journal_commit(txn);
+}
+
 /* Reads from `from` to the end; every entry must be the right one. Returns the last number. */
 static inline uint64_t read_all(struct journal *journal, uint64_t from)
 {
@@ -144,6 +164,22 @@ static inline void put_row(struct journal *journal, uint8_t table, const char *k
     EXPECT_OK(journal_begin(journal, &txn));
     EXPECT_OK(journal_put_row(txn, table, bytes_from_text(key), bytes_from_text(value)));
     EXPECT_OK(journal_commit(txn));
+}
+
+/* A row in a view of its own; when there is one it must have `value`. */
+static inline enum status get_row(struct journal *journal, uint8_t table, const char *key,
+                                  const char *value)
+{
+    struct journal_reader *reader = NULL;
+    struct bytes found;
+
+    EXPECT_OK(journal_reader_open(journal, &reader));
+    enum status status = journal_get_row(reader, table, bytes_from_text(key), &found);
+    if (status == STATUS_OK) {
+        EXPECT_TEXT(found, value);
+    }
+    journal_reader_close(reader);
+    return status;
 }
 
 /* How a child process ended: its exit code, or 128 and the signal. */

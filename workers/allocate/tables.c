@@ -10,7 +10,7 @@
 #define WORD(record, member, key, ...)                                                             \
     TEXT(record, member, key, 1, WORD_MAX, .required = true, __VA_ARGS__)
 #define UNITS(record, member, key, ...)                                                            \
-    UINT(record, member, key, 0, INT64_MAX, .required = true, __VA_ARGS__)
+    UINT(record, member, key, 0, INT64_MAX, .required = true, .absent = -1, __VA_ARGS__)
 #define LABEL(record, member, key, ...) TEXT(record, member, key, 0, NAME_SIZE_MAX, __VA_ARGS__)
 
 static const struct field need_fields[] = {

@@ -1,0 +1,1039 @@
+/*
+ * The order of aims as laws over seeded histories: whatever is put, changed, answered and
+ * ended, after every settle the plan is proved optimal over all matches, and one that was saved
+ * and loaded on the way tells the same events, byte for byte.
+ */
+#include "core/plan/plan.h"
+#include "tests/harness.h"
+
+#define PARTY_COUNT 12
+#define PRODUCT_COUNT 2
+#define NEED_COUNT_MAX 400
+#define OFFER_COUNT_MAX 200
+#define HISTORY_COUNT 12
+#define STEP_COUNT 220
+#define ID_TEXT_SIZE 24
+#define KEPT_FEW 4
+#define KEPT_ALL 100000
+
+/* What plans tell, as text. */
+
+struct tape {
+    struct buffer text;
+    size_t assignment_count;
+    struct assignment_event last; /* Numbers only; its texts are not kept. */
+    char last_reason[REASON_SIZE_MAX + 1];
+    char last_code[32];
+    char last_why[256];
+};
+
+static void on_assignment(void *context, const struct assignment_event *event)
+{
+    struct tape *tape = context;
+
+    buffer_format(&tape->text,
+                  "%" PRIu64 " %" PRIu64 " %.*s %.*s %.*s %.*s %.*s %" PRIu64 " %" PRIu64
+                  " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRId64 " %.*s %" PRIu64 " %" PRIu64 "\n",
+                  event->assignment, event->state, BYTES_ARGS(event->need),
+                  BYTES_ARGS(event->offer), BYTES_ARGS(event->product),
+                  BYTES_ARGS(event->requester), BYTES_ARGS(event->offerer), event->quantity,
+                  event->before, event->class_number, event->cost, event->kilometres,
+                  event->arrival, BYTES_ARGS(event->reason), event->cause, event->at);
+    tape->assignment_count++;
+    tape->last = *event;
+    snprintf(tape->last_reason, sizeof tape->last_reason, "%.*s", BYTES_ARGS(event->reason));
+}
+
+static void on_answer(void *context, const struct answer_event *event)
+{
+    struct tape *tape = context;
+
+    buffer_format(&tape->text, "%.*s %" PRIu64 " %d %.*s %.*s %" PRIu64 " %" PRIu64 "\n",
+                  BYTES_ARGS(event->id), event->assignment, event->done, BYTES_ARGS(event->code),
+                  BYTES_ARGS(event->why), event->cause, event->at);
+    snprintf(tape->last_code, sizeof tape->last_code, "%.*s", BYTES_ARGS(event->code));
+    snprintf(tape->last_why, sizeof tape->last_why, "%.*s", BYTES_ARGS(event->why));
+}
+
+/* A market of its own finds the matches, as the role in front of the plan does. */
+struct town {
+    struct plan *plan;
+    struct market *scout;
+    struct match_rules rules;
+    uint32_t bounds[NEED_COUNT_MAX]; /* As told to the plan. */
+    struct tape tape;
+    uint64_t seq;
+};
+
+static void open_town(struct town *town, uint32_t kept_max)
+{
+    struct plan_options options = plan_options_default();
+
+    *town = (struct town){0};
+    options.rules.kept_max = kept_max;
+    town->rules = options.rules;
+    plan_open(&options, &town->plan);
+    market_open(&town->scout);
+}
+
+static void close_town(struct town *town)
+{
+    plan_close(town->plan);
+    market_close(town->scout);
+    buffer_deinit(&town->tape.text);
+}
+
+/* The offer goes to every need for which it is cheaper than what is known to be listed. */
+static void list_offer(struct town *town, uint32_t offer)
+{
+    const struct market *scout = town->scout;
+    const struct number_list *needs = &scout->products[scout->offers[offer].product].needs;
+
+    for (size_t i = 0; i < needs->count; i++) {
+        uint32_t need = needs->items[i];
+        struct match match = match_check(scout, &town->rules, need, offer);
+        if (match.reason == MATCH_POSSIBLE && match.cost < town->bounds[need]) {
+            plan_apply_match(town->plan, need, offer, match.cost, town->bounds[need]);
+        }
+    }
+}
+
+static bool is_need_kind(uint16_t kind)
+{
+    return kind == KIND_NEED_PUT || kind == KIND_NEED_CANCEL || kind == KIND_NEED_RELEASE;
+}
+
+static bool is_offer_kind(uint16_t kind)
+{
+    return kind == KIND_OFFER_PUT || kind == KIND_OFFER_WITHDRAW || kind == KIND_OFFER_RELEASE ||
+           kind == KIND_CAPACITY_PUT;
+}
+
+static enum outcome tell(struct town *town, uint16_t kind, const union command *command,
+                         bool is_quarantined)
+{
+    static struct candidate candidates[OFFER_COUNT_MAX];
+    struct market_change change;
+
+    market_apply(town->scout, kind, command, is_quarantined, &change);
+    struct plan_input input = {
+        .kind = kind,
+        .command = command,
+        .is_quarantined = is_quarantined,
+        .submission_id = bytes_from_text("0123456789abcdef"),
+        .seq = ++town->seq,
+        .time_ms = 1000 + town->seq,
+    };
+    bool is_known = change.number != NAME_NONE;
+    if (is_need_kind(kind) && is_known && town->scout->needs[change.number].state == NEED_OPEN) {
+        struct match_rules rules = town->rules;
+        rules.kept_max = (uint32_t)min_u64(rules.kept_max, OFFER_COUNT_MAX);
+        input.candidates = candidates;
+        input.candidate_count = match_candidates(town->scout, &rules, change.number, candidates,
+                                                 &town->bounds[change.number]);
+        input.bound = town->bounds[change.number];
+    }
+    plan_apply(town->plan, &input);
+    if (is_offer_kind(kind) && is_known &&
+        town->scout->offers[change.number].state == OFFER_ACTIVE) {
+        list_offer(town, change.number);
+    }
+    return change.outcome;
+}
+
+static void settle(struct town *town)
+{
+    char problem[160] = "";
+
+    plan_settle(town->plan, &(struct plan_listener){&town->tape, on_assignment, on_answer});
+    if (!plan_certify(town->plan, problem)) {
+        fprintf(stderr, "after entry %" PRIu64 ": %s\n", town->seq, problem);
+        fail_case();
+    }
+}
+
+/* Commands in short. */
+
+static struct bytes id_text(char text[ID_TEXT_SIZE], char letter, uint64_t number)
+{
+    snprintf(text, ID_TEXT_SIZE, "%c%" PRIu64, letter, number);
+    return bytes_from_text(text);
+}
+
+struct spot {
+    int64_t lat, lon; /* Degrees. */
+    const char *region;
+};
+
+static void put_party(struct town *town, uint64_t number, struct spot spot)
+{
+    char id[ID_TEXT_SIZE];
+
+    tell(town, KIND_PARTY_PUT,
+         &(union command){.party_put = {.party = id_text(id, 'p', number),
+                                        .name = bytes_from_text("somebody"),
+                                        .roles = ROLE_REQUESTER | ROLE_OFFERER,
+                                        .region = bytes_from_text(spot.region),
+                                        .country = bytes_from_text("FR"),
+                                        .lat = spot.lat * 1000000,
+                                        .lon = spot.lon * 1000000}},
+         false);
+}
+
+static void put_product(struct town *town, uint64_t number, uint64_t lot)
+{
+    char id[ID_TEXT_SIZE];
+
+    tell(town, KIND_PRODUCT_PUT,
+         &(union command){.product_put = {.product = id_text(id, 'g', number),
+                                          .family = bytes_from_text("masks"),
+                                          .name = bytes_from_text("mask"),
+                                          .unit = bytes_from_text("piece"),
+                                          .lot = lot}},
+         false);
+}
+
+struct wish {
+    uint64_t need, party, product, quantity, class_number;
+    int64_t due, latest;
+    bool is_quarantined;
+};
+
+static enum outcome put_need(struct town *town, const struct wish *wish)
+{
+    char need[ID_TEXT_SIZE];
+    char party[ID_TEXT_SIZE];
+    char product[ID_TEXT_SIZE];
+
+    return tell(town, KIND_NEED_PUT,
+                &(union command){.need_put = {.need = id_text(need, 'n', wish->need),
+                                              .party = id_text(party, 'p', wish->party),
+                                              .product = id_text(product, 'g', wish->product),
+                                              .quantity = wish->quantity,
+                                              .class_number = wish->class_number,
+                                              .due = wish->due,
+                                              .latest = wish->latest,
+                                              .at = TIME_NONE}},
+                wish->is_quarantined);
+}
+
+struct gift {
+    uint64_t offer, party, product, quantity;
+    uint64_t lead_days;
+    int64_t from;
+    bool is_quarantined;
+};
+
+static enum outcome put_offer(struct town *town, const struct gift *gift)
+{
+    char offer[ID_TEXT_SIZE];
+    char party[ID_TEXT_SIZE];
+    char product[ID_TEXT_SIZE];
+
+    return tell(town, KIND_OFFER_PUT,
+                &(union command){.offer_put = {.offer = id_text(offer, 'o', gift->offer),
+                                               .party = id_text(party, 'p', gift->party),
+                                               .product = id_text(product, 'g', gift->product),
+                                               .offer_kind = OFFER_STOCK,
+                                               .quantity = gift->quantity,
+                                               .lead_days = gift->lead_days,
+                                               .from = gift->from,
+                                               .to = DAY_NONE,
+                                               .at = TIME_NONE}},
+                gift->is_quarantined);
+}
+
+static enum outcome put_capacity(struct town *town, uint64_t offer, uint64_t units)
+{
+    char id[ID_TEXT_SIZE];
+
+    return tell(town, KIND_CAPACITY_PUT,
+                &(union command){.capacity_put = {.offer = id_text(id, 'o', offer),
+                                                  .from = DAY_NONE,
+                                                  .to = DAY_NONE,
+                                                  .per_day = units,
+                                                  .source = SOURCE_DECLARED,
+                                                  .at = TIME_NONE}},
+                false);
+}
+
+static enum outcome name_one(struct town *town, uint16_t kind, char letter, uint64_t number)
+{
+    char id[ID_TEXT_SIZE];
+
+    return tell(town, kind,
+                &(union command){.id_command = {.id = id_text(id, letter, number),
+                                                .reason = bytes_from_text("withdrawn")}},
+                false);
+}
+
+struct word {
+    uint16_t kind;
+    uint64_t assignment, party;
+    const char *reason;
+};
+
+static void answer(struct town *town, const struct word *word)
+{
+    char party[ID_TEXT_SIZE];
+
+    tell(town, word->kind,
+         &(union command){.assignment = {.assignment = word->assignment,
+                                         .party = id_text(party, 'p', word->party),
+                                         .reason = bytes_from_text(word->reason)}},
+         false);
+}
+
+static void pass_day(struct town *town, int32_t day)
+{
+    tell(town, KIND_TICK, &(union command){.tick = {.now = (uint64_t)day * DAY_MS}}, false);
+}
+
+/* Histories. */
+
+struct history {
+    uint64_t seed;
+    uint64_t need_count, offer_count, step;
+    bool has_answers;
+};
+
+#define FIRST_DAY 18000
+
+static uint64_t draw(struct history *history, uint64_t limit)
+{
+    return random_below(&history->seed, limit);
+}
+
+static void put_random_party(struct town *town, struct history *history, uint64_t number)
+{
+    static const char *const regions[] = {"NAQ", "OCC", ""};
+
+    put_party(town, number,
+              (struct spot){.lat = 43 + (int64_t)draw(history, 6),
+                            .lon = (int64_t)draw(history, 6) - 1,
+                            .region = regions[draw(history, COUNT_OF(regions))]});
+}
+
+static void put_random_need(struct town *town, struct history *history, uint64_t need)
+{
+    int64_t today = FIRST_DAY + (int64_t)history->step / 20;
+    int64_t due = draw(history, 2) ? DAY_NONE : today + (int64_t)draw(history, 6);
+
+    put_need(town, &(struct wish){.need = need,
+                                  .party = need % PARTY_COUNT,
+                                  .product = need / 3 % PRODUCT_COUNT,
+                                  .quantity = 1 + draw(history, 60),
+                                  .class_number = 1 + draw(history, CLASS_COUNT),
+                                  .due = due,
+                                  .latest = draw(history, 3)
+                                                ? DAY_NONE
+                                                : max_i64(due, today) + (int64_t)draw(history, 8),
+                                  .is_quarantined = draw(history, 20) == 0});
+}
+
+static void put_random_offer(struct town *town, struct history *history, uint64_t offer)
+{
+    int64_t today = FIRST_DAY + (int64_t)history->step / 20;
+
+    put_offer(town, &(struct gift){.offer = offer,
+                                   .party = (offer * 5 + 1) % PARTY_COUNT,
+                                   .product = offer / 2 % PRODUCT_COUNT,
+                                   .quantity = draw(history, 80),
+                                   .lead_days = draw(history, 4),
+                                   .from = draw(history, 2) ? DAY_NONE
+                                                            : today + (int64_t)draw(history, 5),
+                                   .is_quarantined = draw(history, 20) == 0});
+}
+
+static void answer_at_random(struct town *town, struct history *history)
+{
+    uint64_t count = plan_assignment_count(town->plan);
+    uint64_t number = draw(history, count + 2);
+    const struct plan_assignment *assignment = plan_assignment(town->plan, number);
+    const struct market *market = plan_market(town->plan);
+    uint64_t party = draw(history, PARTY_COUNT);
+
+    if (assignment->state != 0 && draw(history, 8) != 0) {
+        party = draw(history, 2) ? market->needs[assignment->need].party
+                                 : market->offers[assignment->offer].party;
+    }
+    uint64_t choice = draw(history, 10);
+    uint16_t kind = choice < 5   ? KIND_ASSIGNMENT_ACCEPT
+                    : choice < 6 ? KIND_ASSIGNMENT_DECLINE
+                    : choice < 7 ? KIND_ASSIGNMENT_SHIP
+                    : choice < 9 ? KIND_ASSIGNMENT_RECEIVE
+                                 : KIND_ASSIGNMENT_CANCEL;
+    bool wants_reason = kind == KIND_ASSIGNMENT_DECLINE || kind == KIND_ASSIGNMENT_CANCEL;
+    answer(town, &(struct word){kind, number, party, wants_reason ? "price" : ""});
+}
+
+static void change_at_random(struct town *town, struct history *history)
+{
+    uint64_t need = draw(history, history->need_count + 1);
+    uint64_t offer = draw(history, history->offer_count + 1);
+
+    switch (draw(history, 12)) {
+    case 0:
+    case 1:
+        put_random_need(town, history, min_u64(need, NEED_COUNT_MAX - 1));
+        history->need_count = max_u64(history->need_count, need + 1);
+        return;
+    case 2:
+        name_one(town, KIND_NEED_CANCEL, 'n', need);
+        return;
+    case 3:
+        name_one(town, KIND_NEED_RELEASE, 'n', need);
+        name_one(town, KIND_OFFER_RELEASE, 'o', offer);
+        return;
+    case 4:
+    case 5:
+        put_random_offer(town, history, min_u64(offer, OFFER_COUNT_MAX - 1));
+        history->offer_count = max_u64(history->offer_count, offer + 1);
+        return;
+    case 6:
+        name_one(town, KIND_OFFER_WITHDRAW, 'o', offer);
+        return;
+    case 7:
+        put_random_party(town, history, draw(history, PARTY_COUNT));
+        return;
+    case 8:
+        put_product(town, draw(history, PRODUCT_COUNT), 1 + draw(history, 6));
+        return;
+    default:
+        put_capacity(town, offer, draw(history, 80));
+    }
+}
+
+/* One command, the same for all towns that share seed and past. */
+static void step(struct town *town, struct history *history)
+{
+    uint64_t choice = draw(history, 20);
+
+    history->step++;
+    if (history->step % 20 == 0) {
+        pass_day(town, FIRST_DAY + (int32_t)(history->step / 20));
+    } else if (choice < 6 && history->need_count < NEED_COUNT_MAX) {
+        put_random_need(town, history, history->need_count++);
+    } else if (choice < 9 && history->offer_count < OFFER_COUNT_MAX) {
+        put_random_offer(town, history, history->offer_count++);
+    } else if (choice < 14 && history->has_answers) {
+        answer_at_random(town, history);
+    } else {
+        change_at_random(town, history);
+    }
+}
+
+static void begin(struct town *town, struct history *history)
+{
+    for (uint64_t i = 0; i < PARTY_COUNT; i++) {
+        put_random_party(town, history, i);
+    }
+    for (uint64_t i = 0; i < PRODUCT_COUNT; i++) {
+        put_product(town, i, 1 + 2 * i);
+    }
+}
+
+static bool is_time_to_settle(const struct history *history)
+{
+    return history->step % 7 != 3 && history->step % 7 != 4;
+}
+
+/* Laws, from what the plan shows. */
+
+/* The level (class, tranche) of the unit behind the first `units` of a need; 0 behind the last. */
+static int64_t level_behind(const struct market *market, uint32_t need_number, int64_t units)
+{
+    static const uint64_t lots[] = {1, 4, 16, UINT32_MAX};
+    const struct need *need = &market->needs[need_number];
+    uint64_t lot = market->products[need->product].lot;
+    int64_t tranche = 0;
+
+    if (units >= (int64_t)need->quantity) {
+        return 0;
+    }
+    while ((int64_t)(lots[tranche] * lot) <= units) {
+        tranche++;
+    }
+    return (CLASS_COUNT - need->class_number) * 4 + (4 - tranche);
+}
+
+static bool can_serve(const struct plan *plan, const struct market *market, uint32_t need,
+                      uint32_t offer)
+{
+    return match_check(market, plan_rules(plan), need, offer).reason == MATCH_POSSIBLE &&
+           !plan_is_excluded(plan, need, offer);
+}
+
+/* What a need would like more than another has: no unit of it is given to the other. */
+static void expect_no_envy(struct town *town)
+{
+    const struct market *market = plan_market(town->plan);
+    const struct flow *flow = plan_flow(town->plan);
+
+    for (uint64_t i = 1; i <= plan_assignment_count(town->plan); i++) {
+        const struct plan_assignment *given = plan_assignment(town->plan, i);
+        if (given->state != ASSIGNMENT_PROPOSED && given->state != ASSIGNMENT_ACCEPTED) {
+            continue;
+        }
+        int64_t last =
+            level_behind(market, given->need, plan_need_promised(town->plan, given->need) - 1);
+        const struct number_list *needs =
+            &market->products[market->needs[given->need].product].needs;
+        for (size_t j = 0; j < needs->count; j++) {
+            uint32_t other = needs->items[j];
+            int64_t missed = level_behind(market, other, plan_need_promised(town->plan, other));
+            if (missed > last) {
+                EXPECT_TRUE(!can_serve(town->plan, market, other, given->offer));
+            }
+        }
+    }
+    for (uint32_t offer = 0; offer < market->offer_ids.count; offer++) {
+        if (flow_source_used(flow, offer) == flow_source_capacity(flow, offer)) {
+            continue;
+        }
+        for (uint32_t need = 0; need < market->need_ids.count; need++) {
+            EXPECT_TRUE(flow_sink_served(flow, need) == flow_sink_wanted(flow, need) ||
+                        !can_serve(town->plan, market, need, offer));
+        }
+    }
+}
+
+static void the_order_of_aims_holds_after_every_settle(void)
+{
+    for (uint64_t seed = 1; seed <= HISTORY_COUNT; seed++) {
+        struct town town;
+        struct history history = {.seed = seed, .has_answers = true};
+
+        test_seed = seed;
+        open_town(&town, seed % 2 ? KEPT_FEW : 2);
+        begin(&town, &history);
+        while (history.step < STEP_COUNT) {
+            step(&town, &history);
+            if (is_time_to_settle(&history)) {
+                settle(&town);
+                expect_no_envy(&town);
+            }
+        }
+        EXPECT_TRUE(town.tape.assignment_count > 50);
+        close_town(&town);
+    }
+    test_seed = 0;
+}
+
+static void expect_same_objective(const struct town *left, const struct town *right)
+{
+    struct flow_objective few;
+    struct flow_objective all;
+
+    flow_objective(plan_flow(left->plan), &few);
+    flow_objective(plan_flow(right->plan), &all);
+    for (size_t i = 0; i <= FLOW_LEVEL_MAX; i++) {
+        EXPECT_EQ(few.unserved[i], all.unserved[i]);
+    }
+    EXPECT_EQ((uint64_t)few.cost, (uint64_t)all.cost);
+}
+
+static void few_listed_matches_give_the_same_optimum_as_all(void)
+{
+    for (uint64_t seed = 1; seed <= HISTORY_COUNT; seed++) {
+        struct town few;
+        struct town all;
+        struct history history = {.seed = seed};
+        struct history same = history;
+
+        test_seed = seed;
+        open_town(&few, KEPT_FEW);
+        open_town(&all, KEPT_ALL);
+        begin(&few, &history);
+        begin(&all, &same);
+        while (history.step < STEP_COUNT) {
+            step(&few, &history);
+            step(&all, &same);
+            if (is_time_to_settle(&history)) {
+                settle(&few);
+                settle(&all);
+                expect_same_objective(&few, &all);
+            }
+        }
+        close_town(&few);
+        close_town(&all);
+    }
+    test_seed = 0;
+}
+
+/* Rows as a journal keeps them: by table and key, the last value. */
+
+struct shelf {
+    struct {
+        uint8_t table;
+        uint32_t key;
+        struct buffer value;
+    } rows[4096];
+    size_t count;
+};
+
+static void put_row(void *context, uint8_t table, struct bytes key, struct bytes value)
+{
+    struct shelf *shelf = context;
+    uint32_t number = load_u32_be(key.data);
+    size_t at = 0;
+
+    while (at < shelf->count && (shelf->rows[at].table < table || (shelf->rows[at].table == table &&
+                                                                   shelf->rows[at].key < number))) {
+        at++;
+    }
+    if (at == shelf->count || shelf->rows[at].table != table || shelf->rows[at].key != number) {
+        EXPECT_TRUE(shelf->count < COUNT_OF(shelf->rows));
+        memmove(&shelf->rows[at + 1], &shelf->rows[at],
+                (shelf->count - at) * sizeof shelf->rows[0]);
+        memset(&shelf->rows[at], 0, sizeof shelf->rows[at]);
+        shelf->rows[at].table = table;
+        shelf->rows[at].key = number;
+        shelf->count++;
+    }
+    shelf->rows[at].value.size = 0;
+    buffer_append(&shelf->rows[at].value, value.data, value.size);
+}
+
+static void clear_shelf(struct shelf *shelf)
+{
+    for (size_t i = 0; i < shelf->count; i++) {
+        buffer_deinit(&shelf->rows[i].value);
+    }
+    shelf->count = 0;
+}
+
+static enum status load_shelf(struct plan *plan, const struct shelf *shelf)
+{
+    for (size_t i = 0; i < shelf->count; i++) {
+        uint8_t key[4];
+        store_u32_be(key, shelf->rows[i].key);
+        enum status status = plan_load(plan, shelf->rows[i].table, (struct bytes){key, sizeof key},
+                                       buffer_view(&shelf->rows[i].value));
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return plan_loaded(plan);
+}
+
+static struct shelf shelf;
+
+/* A second town whose plan comes from the rows, and that knows what the first one knows. */
+static void reopen(const struct town *town, struct town *again)
+{
+    struct plan_options options = plan_options_default();
+
+    *again = *town;
+    again->tape = (struct tape){0};
+    options.rules = town->rules;
+    plan_open(&options, &again->plan);
+    EXPECT_OK(load_shelf(again->plan, &shelf));
+    EXPECT_TRUE(plan_certify(again->plan, NULL));
+}
+
+static void run_on(struct town *town, struct history history, uint64_t upto)
+{
+    town->tape.text.size = 0;
+    while (history.step < upto) {
+        step(town, &history);
+        if (is_time_to_settle(&history)) {
+            settle(town);
+        }
+    }
+}
+
+/* The scout of the first is used up by running on, so the second gets one made from the same
+ * commands: the whole past, told to a third town that nobody else looks at. */
+static void replay_scout(struct town *again, uint64_t seed, uint64_t upto)
+{
+    struct town past;
+    struct history history = {.seed = seed, .has_answers = true};
+
+    open_town(&past, again->rules.kept_max);
+    begin(&past, &history);
+    run_on(&past, history, upto);
+    again->scout = past.scout;
+    plan_close(past.plan);
+    buffer_deinit(&past.tape.text);
+}
+
+static void a_restored_plan_goes_on_byte_for_byte(void)
+{
+    for (uint64_t seed = 1; seed <= HISTORY_COUNT; seed++) {
+        struct town town;
+        struct town again;
+        struct history history = {.seed = seed, .has_answers = true};
+        uint64_t stop = 80 + seed % 5 * 7; /* A step that settles. */
+
+        test_seed = seed;
+        stop += stop % 7 == 3 ? 2 : stop % 7 == 4;
+        open_town(&town, KEPT_FEW);
+        begin(&town, &history);
+        while (history.step < stop) {
+            step(&town, &history);
+            if (is_time_to_settle(&history)) {
+                settle(&town);
+                if (history.step % 3 == 0) {
+                    plan_save(town.plan, put_row, &shelf);
+                }
+            }
+        }
+        plan_save(town.plan, put_row, &shelf);
+        reopen(&town, &again);
+        replay_scout(&again, seed, stop);
+        run_on(&town, history, STEP_COUNT);
+        run_on(&again, history, STEP_COUNT);
+        EXPECT_TRUE(town.tape.text.size > 0);
+        EXPECT_TRUE(bytes_equal(buffer_view(&town.tape.text), buffer_view(&again.tape.text)));
+        struct plan_totals left;
+        struct plan_totals right;
+        plan_totals(town.plan, &left);
+        plan_totals(again.plan, &right);
+        EXPECT_EQ(memcmp(&left, &right, sizeof left), 0);
+        clear_shelf(&shelf);
+        close_town(&town);
+        close_town(&again);
+    }
+    test_seed = 0;
+}
+
+/* Small cases. Party 0 asks, parties 1 and 2 give; all within reach. */
+
+static void open_village(struct town *town)
+{
+    open_town(town, KEPT_FEW);
+    put_party(town, 0, (struct spot){44, 0, "NAQ"});
+    put_party(town, 1, (struct spot){44, 1, "NAQ"});
+    put_party(town, 2, (struct spot){46, 1, "OCC"});
+    put_product(town, 0, 1);
+}
+
+static void want(struct town *town, uint64_t need, uint64_t quantity, uint64_t class_number)
+{
+    put_need(town, &(struct wish){.need = need,
+                                  .quantity = quantity,
+                                  .class_number = class_number,
+                                  .due = DAY_NONE,
+                                  .latest = DAY_NONE});
+}
+
+static void give(struct town *town, uint64_t offer, uint64_t party, uint64_t quantity)
+{
+    put_offer(town, &(struct gift){
+                        .offer = offer, .party = party, .quantity = quantity, .from = DAY_NONE});
+}
+
+static void expect_assignment(const struct town *town, uint64_t number, enum assignment_state state,
+                              int64_t quantity)
+{
+    EXPECT_EQ(plan_assignment(town->plan, number)->state, state);
+    EXPECT_EQ(plan_assignment(town->plan, number)->quantity, quantity);
+}
+
+static void expect_reason(const struct town *town, const char *reason)
+{
+    EXPECT_TEXT(bytes_from_text(town->tape.last_reason), reason);
+}
+
+static void a_higher_class_displaces_a_lower_one(void)
+{
+    struct town town;
+
+    open_village(&town);
+    give(&town, 0, 1, 10);
+    want(&town, 0, 10, 4);
+    settle(&town);
+    expect_assignment(&town, 1, ASSIGNMENT_PROPOSED, 10);
+    expect_reason(&town, REASON_NEW);
+    want(&town, 1, 7, 1);
+    town.tape.text.size = 0;
+    settle(&town);
+    expect_assignment(&town, 1, ASSIGNMENT_PROPOSED, 3);
+    expect_assignment(&town, 2, ASSIGNMENT_PROPOSED, 7);
+    EXPECT_TRUE(strstr((const char *)town.tape.text.data, REASON_DISPLACED) != NULL);
+    close_town(&town);
+}
+
+static void first_tranches_come_before_second_ones(void)
+{
+    struct town town;
+
+    open_village(&town);
+    give(&town, 0, 1, 5);
+    want(&town, 0, 100, 3);
+    want(&town, 1, 1, 3);
+    want(&town, 2, 1, 3);
+    settle(&town);
+    EXPECT_EQ(plan_need_promised(town.plan, 0), 3);
+    EXPECT_EQ(plan_need_promised(town.plan, 1), 1);
+    EXPECT_EQ(plan_need_promised(town.plan, 2), 1);
+    close_town(&town);
+}
+
+static void accept_twice(struct town *town, uint64_t assignment, uint64_t offerer)
+{
+    answer(town, &(struct word){KIND_ASSIGNMENT_ACCEPT, assignment, 0, ""});
+    answer(town, &(struct word){KIND_ASSIGNMENT_ACCEPT, assignment, offerer, ""});
+}
+
+static void commitments_stay_whatever_comes(void)
+{
+    struct town town;
+
+    open_village(&town);
+    give(&town, 0, 1, 10);
+    want(&town, 0, 10, 5);
+    settle(&town);
+    accept_twice(&town, 1, 1);
+    settle(&town);
+    expect_assignment(&town, 1, ASSIGNMENT_COMMITTED, 10);
+    want(&town, 1, 10, 1);
+    settle(&town);
+    put_capacity(&town, 0, 2);
+    settle(&town);
+    name_one(&town, KIND_OFFER_WITHDRAW, 'o', 0);
+    settle(&town);
+    name_one(&town, KIND_NEED_CANCEL, 'n', 0);
+    settle(&town);
+    expect_assignment(&town, 1, ASSIGNMENT_COMMITTED, 10);
+    EXPECT_EQ(plan_need_promised(town.plan, 1), 0);
+    answer(&town, &(struct word){KIND_ASSIGNMENT_SHIP, 1, 1, ""});
+    answer(&town, &(struct word){KIND_ASSIGNMENT_RECEIVE, 1, 0, ""});
+    settle(&town);
+    expect_assignment(&town, 1, ASSIGNMENT_RECEIVED, 10);
+    struct plan_totals totals;
+    plan_totals(town.plan, &totals);
+    EXPECT_EQ(totals.units_received, 10);
+    EXPECT_EQ(totals.units_promised, 0);
+    close_town(&town);
+}
+
+static void what_is_committed_fills_the_first_tranches(void)
+{
+    struct town town;
+
+    open_village(&town);
+    give(&town, 0, 1, 4);
+    want(&town, 0, 50, 3);
+    settle(&town);
+    accept_twice(&town, 1, 1);
+    settle(&town);
+    want(&town, 1, 50, 3);
+    give(&town, 1, 1, 4);
+    settle(&town);
+    EXPECT_EQ(plan_need_promised(town.plan, 0), 4);
+    EXPECT_EQ(plan_need_promised(town.plan, 1), 4);
+    close_town(&town);
+}
+
+static void capacity_reports_say_so_in_the_reason(void)
+{
+    struct town town;
+
+    open_village(&town);
+    give(&town, 0, 1, 10);
+    want(&town, 0, 20, 3);
+    settle(&town);
+    put_capacity(&town, 0, 6);
+    settle(&town);
+    expect_assignment(&town, 1, ASSIGNMENT_PROPOSED, 6);
+    expect_reason(&town, REASON_CAPACITY_DROP);
+    EXPECT_EQ(town.tape.last.before, 10);
+    put_capacity(&town, 0, 9);
+    settle(&town);
+    expect_assignment(&town, 1, ASSIGNMENT_PROPOSED, 9);
+    expect_reason(&town, REASON_CAPACITY_RISE);
+    name_one(&town, KIND_OFFER_WITHDRAW, 'o', 0);
+    settle(&town);
+    expect_assignment(&town, 1, ASSIGNMENT_SUPERSEDED, 9);
+    expect_reason(&town, REASON_OFFER_ENDED);
+    close_town(&town);
+}
+
+static void ends_and_changes_of_needs_say_so_in_the_reason(void)
+{
+    struct town town;
+
+    open_village(&town);
+    give(&town, 0, 1, 10);
+    want(&town, 0, 10, 3);
+    settle(&town);
+    answer(&town, &(struct word){KIND_ASSIGNMENT_ACCEPT, 1, 0, ""});
+    settle(&town);
+    expect_assignment(&town, 1, ASSIGNMENT_ACCEPTED, 10);
+    want(&town, 0, 8, 3);
+    settle(&town);
+    expect_assignment(&town, 1, ASSIGNMENT_PROPOSED, 8);
+    expect_reason(&town, REASON_NEED_CHANGED);
+    EXPECT_EQ(plan_assignment(town.plan, 1)->accepted_by, 0);
+    name_one(&town, KIND_NEED_CANCEL, 'n', 0);
+    settle(&town);
+    expect_assignment(&town, 1, ASSIGNMENT_SUPERSEDED, 8);
+    expect_reason(&town, REASON_NEED_ENDED);
+    close_town(&town);
+}
+
+static void a_nearer_offer_gives_a_better_plan(void)
+{
+    struct town town;
+
+    open_village(&town);
+    give(&town, 0, 2, 10);
+    want(&town, 0, 10, 3);
+    settle(&town);
+    give(&town, 1, 1, 10);
+    town.tape.text.size = 0;
+    settle(&town);
+    expect_assignment(&town, 1, ASSIGNMENT_SUPERSEDED, 10);
+    expect_assignment(&town, 2, ASSIGNMENT_PROPOSED, 10);
+    EXPECT_TRUE(strstr((const char *)town.tape.text.data, REASON_BETTER) != NULL);
+    close_town(&town);
+}
+
+static void a_declined_pair_is_never_proposed_again(void)
+{
+    struct town town;
+
+    open_village(&town);
+    give(&town, 0, 1, 10);
+    give(&town, 1, 2, 10);
+    want(&town, 0, 10, 3);
+    settle(&town);
+    answer(&town, &(struct word){KIND_ASSIGNMENT_DECLINE, 1, 0, "prefers_different"});
+    settle(&town);
+    expect_assignment(&town, 1, ASSIGNMENT_DECLINED, 10);
+    expect_assignment(&town, 2, ASSIGNMENT_PROPOSED, 10);
+    expect_reason(&town, REASON_DECLINED_BY);
+    EXPECT_TRUE(plan_is_excluded(town.plan, 0, 0));
+    accept_twice(&town, 2, 2);
+    settle(&town);
+    answer(&town, &(struct word){KIND_ASSIGNMENT_CANCEL, 2, 2, "no_supply"});
+    settle(&town);
+    expect_assignment(&town, 2, ASSIGNMENT_CANCELLED, 10);
+    want(&town, 0, 12, 1);
+    settle(&town);
+    EXPECT_EQ(plan_assignment_count(town.plan), 2);
+    EXPECT_EQ(plan_need_promised(town.plan, 0), 0);
+    close_town(&town);
+}
+
+static void expect_refused(struct town *town, struct word word, const char *code)
+{
+    size_t told = town->tape.assignment_count;
+
+    answer(town, &word);
+    settle(town);
+    EXPECT_TEXT(bytes_from_text(town->tape.last_code), code);
+    EXPECT_EQ(town->tape.assignment_count, told);
+}
+
+static void every_refusal_has_its_answer(void)
+{
+    struct town town;
+    char not_yours[sizeof town.tape.last_why];
+
+    open_village(&town);
+    give(&town, 0, 1, 10);
+    want(&town, 0, 10, 3);
+    settle(&town);
+    expect_refused(&town, (struct word){KIND_ASSIGNMENT_ACCEPT, 99, 0, ""}, "unknown");
+    memcpy(not_yours, town.tape.last_why, sizeof not_yours);
+    expect_refused(&town, (struct word){KIND_ASSIGNMENT_ACCEPT, 1, 2, ""}, "denied");
+    EXPECT_TEXT(bytes_from_text(town.tape.last_why), not_yours);
+    expect_refused(&town, (struct word){KIND_ASSIGNMENT_ACCEPT, 1, 77, ""}, "denied");
+    expect_refused(&town, (struct word){KIND_ASSIGNMENT_DECLINE, 1, 0, "mood"}, "range");
+    expect_refused(&town, (struct word){KIND_ASSIGNMENT_CANCEL, 1, 0, ""}, "range");
+    expect_refused(&town, (struct word){KIND_ASSIGNMENT_SHIP, 1, 1, ""}, "state");
+    answer(&town, &(struct word){KIND_ASSIGNMENT_ACCEPT, 1, 0, ""});
+    settle(&town);
+    EXPECT_TEXT(bytes_from_text(town.tape.last_code), "done");
+    EXPECT_TEXT(bytes_from_text(town.tape.last_why), "");
+    expect_refused(&town, (struct word){KIND_ASSIGNMENT_ACCEPT, 1, 0, ""}, "state");
+    close_town(&town);
+}
+
+static void nobody_commits_to_what_ended_in_the_same_moment(void)
+{
+    struct town town;
+
+    open_village(&town);
+    give(&town, 0, 1, 10);
+    want(&town, 0, 10, 3);
+    settle(&town);
+    name_one(&town, KIND_OFFER_WITHDRAW, 'o', 0);
+    accept_twice(&town, 1, 1);
+    settle(&town);
+    expect_assignment(&town, 1, ASSIGNMENT_SUPERSEDED, 10);
+    EXPECT_TEXT(bytes_from_text(town.tape.last_code), "state");
+    close_town(&town);
+}
+
+static void rows_that_make_no_sense_are_corrupt(void)
+{
+    struct town town;
+    struct plan_options options = plan_options_default();
+    struct plan *plan;
+
+    open_village(&town);
+    give(&town, 0, 1, 10);
+    want(&town, 0, 10, 3);
+    settle(&town);
+    plan_save(town.plan, put_row, &shelf);
+
+    plan_open(&options, &plan); /* Another number of matches is kept. */
+    EXPECT_STATUS(load_shelf(plan, &shelf), STATUS_INVALID);
+    plan_close(plan);
+
+    options.rules = town.rules;
+    for (size_t i = 0; i < shelf.count; i++) {
+        shelf.rows[i].value.size--;
+        plan_open(&options, &plan);
+        EXPECT_STATUS(load_shelf(plan, &shelf), STATUS_CORRUPT);
+        plan_close(plan);
+        shelf.rows[i].value.size++;
+    }
+    size_t last = shelf.count - 1; /* The assignment: one unit more than the flow. */
+    shelf.rows[last].value.data[shelf.rows[last].value.size - 8]++;
+    plan_open(&options, &plan);
+    EXPECT_STATUS(load_shelf(plan, &shelf), STATUS_CORRUPT);
+    plan_close(plan);
+    clear_shelf(&shelf);
+    close_town(&town);
+}
+
+static void a_plan_is_settled_until_something_comes(void)
+{
+    struct town town;
+
+    open_town(&town, KEPT_FEW);
+    EXPECT_TRUE(plan_is_settled(town.plan));
+    put_product(&town, 0, 1);
+    EXPECT_TRUE(!plan_is_settled(town.plan));
+    settle(&town);
+    EXPECT_TRUE(plan_is_settled(town.plan));
+    EXPECT_EQ(town.tape.text.size, 0);
+    close_town(&town);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test_case cases[] = {
+        CASE(a_plan_is_settled_until_something_comes),
+        CASE(a_higher_class_displaces_a_lower_one),
+        CASE(first_tranches_come_before_second_ones),
+        CASE(commitments_stay_whatever_comes),
+        CASE(what_is_committed_fills_the_first_tranches),
+        CASE(capacity_reports_say_so_in_the_reason),
+        CASE(ends_and_changes_of_needs_say_so_in_the_reason),
+        CASE(a_nearer_offer_gives_a_better_plan),
+        CASE(a_declined_pair_is_never_proposed_again),
+        CASE(every_refusal_has_its_answer),
+        CASE(nobody_commits_to_what_ended_in_the_same_moment),
+        CASE(rows_that_make_no_sense_are_corrupt),
+        CASE(the_order_of_aims_holds_after_every_settle),
+        CASE(few_listed_matches_give_the_same_optimum_as_all),
+        CASE(a_restored_plan_goes_on_byte_for_byte),
+    };
+    return run_cases(cases, COUNT_OF(cases), argc, argv);
+}
