@@ -77,6 +77,7 @@ static void sync_offer(struct plan *plan, uint32_t number)
     }
     offer->capacity = capacity;
     flow_set_source(plan->flow, number, plan_offer_rest(plan, number));
+    marks_add(&plan->pending_offers, number); /* Its price may stand while its costs fall. */
 }
 
 static void note_moved(struct plan *plan, uint32_t need, uint32_t offer)
