@@ -238,22 +238,38 @@ void intake_take(struct gateway *gateway, const struct submission *submission, s
     append(gateway, message->kind, &intake, effects);
 }
 
-void intake_tick(struct gateway *gateway, struct effects *effects)
+/* What the gateway itself has to say. */
+static void append_own(struct gateway *gateway, const struct message *message,
+                       const union command *command, struct effects *effects)
 {
     struct buffer body = {0};
-    union command command = {.tick = {.now = gateway->world->now_ms(gateway->world->context)}};
     struct market_change change;
 
-    market_apply(gateway->market, KIND_TICK, &command, false, &change);
-    market_rows_note(&gateway->rows, KIND_TICK, &change);
-    proto_encode(&TICK, &command.tick, &body);
+    market_apply(gateway->market, message->kind, command, false, &change);
+    market_rows_note(&gateway->rows, message->kind, &change);
+    proto_encode(message, command, &body);
     struct intake intake = {
         .by = gateway_user,
         .position = next_position(gateway, gateway_user),
         .body = buffer_view(&body),
     };
-    append(gateway, KIND_TICK, &intake, effects);
+    append(gateway, message->kind, &intake, effects);
     buffer_deinit(&body);
+}
+
+void intake_tick(struct gateway *gateway, struct effects *effects)
+{
+    union command command = {.tick = {.now = gateway->world->now_ms(gateway->world->context)}};
+
+    append_own(gateway, &TICK, &command, effects);
+}
+
+void intake_rules(struct gateway *gateway, struct effects *effects)
+{
+    union command command = {.rules_put = gateway->options.rules};
+
+    gateway->rules = gateway->options.rules;
+    append_own(gateway, &RULES_PUT, &command, effects);
 }
 
 enum status intake_restore(struct gateway *gateway, const struct entry *entry)
@@ -273,6 +289,9 @@ enum status intake_restore(struct gateway *gateway, const struct entry *entry)
     }
     market_apply(gateway->market, entry->kind, &command, intake.quarantined, &change);
     market_rows_note(&gateway->rows, entry->kind, &change);
+    if (entry->kind == KIND_RULES_PUT) {
+        gateway->rules = command.rules_put;
+    }
     ids_add(&gateway->ids, entry->seq, intake.id);
     *position_of(gateway, intake.by) = intake.position;
     return STATUS_OK;
