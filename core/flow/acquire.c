@@ -76,15 +76,15 @@ static void expand(struct flow *flow, struct hunt *hunt, uint32_t number)
     int64_t base = nodes[number].key - key_of(nodes[number].price);
 
     know_exits(flow, number);
-    if (source->end_cost != INT64_MAX) {
-        note_end(hunt, base + key_of(source->end_cost));
+    if (source->yield_cost != INT64_MAX) {
+        note_end(hunt, base + key_of(source->yield_cost));
     }
     base = key_next(nodes[number].key) - key_of(nodes[number].price);
-    for (uint32_t i = 0; i < source->exit_count; i++) {
-        const struct exit *exit = &source->exits[i];
-        int64_t key = base + key_of(exit->cost + nodes[exit->target].price);
-        if (key < nodes[exit->target].key && key <= hunt->limit) {
-            reach(flow, hunt, exit->target, key);
+    for (uint32_t i = 0; i < source->exits.count; i++) {
+        const struct exit *exit = &source->exits.items[i];
+        int64_t key = base + key_of(exit->cost + nodes[exit->other].price);
+        if (key < nodes[exit->other].key && key <= hunt->limit) {
+            reach(flow, hunt, exit->other, key);
         }
     }
 }
@@ -132,18 +132,18 @@ static enum found advance(struct flow *flow, struct step *step, uint32_t *target
     struct node *node = &flow->nodes[step->source];
     int64_t steps = key_steps(node->key) + 1;
 
-    if (source->end_cost == node->price) {
-        step->sink = source->end_sink;
+    if (source->yield_cost == node->price) {
+        step->sink = source->yield_sink;
         return FOUND_END;
     }
-    while (step->at < source->exit_count) {
-        const struct exit *exit = &source->exits[step->at];
-        const struct node *next = &flow->nodes[exit->target];
+    while (step->at < source->exits.count) {
+        const struct exit *exit = &source->exits.items[step->at];
+        const struct node *next = &flow->nodes[exit->other];
         node->cursor = step->at++;
         if (exit->cost + next->price == node->price && next->key != KEY_NONE &&
             key_steps(next->key) == steps) {
             step->sink = exit->sink;
-            *target = exit->target;
+            *target = exit->other;
             return FOUND_SOURCE;
         }
     }
@@ -210,14 +210,6 @@ static int64_t path_units(const struct flow *flow, int64_t wanted)
     const struct sink *sink = &flow->sinks[last->sink];
     units = min_i64(units, share_find(sink, last->source)->units);
     return min_i64(units, sink_removable(sink));
-}
-
-static void shift_link(struct flow *flow, uint32_t sink, uint32_t source, int64_t units)
-{
-    const struct link *link =
-        link_find(flow->sinks[sink].links, flow->sinks[sink].link_count, source);
-
-    shift_units(flow, sink, source, link->cost, units);
 }
 
 static void push_path(struct flow *flow, const struct hunt *hunt, int64_t units)

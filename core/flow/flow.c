@@ -42,7 +42,8 @@ void flow_close(struct flow *flow)
     for (uint32_t i = 0; i < flow->source_count; i++) {
         free(flow->sources[i].links);
         free(flow->sources[i].holders);
-        free(flow->sources[i].exits);
+        free(flow->sources[i].exits.items);
+        free(flow->sources[i].entries.items);
     }
     close_numbers(&flow->dirty_sinks);
     close_numbers(&flow->dirty_sources);
@@ -56,6 +57,8 @@ void flow_close(struct flow *flow)
     free(flow->nodes);
     free(flow->shifts);
     free(flow->touched_sinks);
+    close_numbers(&flow->stale);
+    free(flow->fresh.items);
     free(flow->slots);
     free(flow->changes);
     free(flow->arcs);
@@ -79,7 +82,12 @@ static void know_source(struct flow *flow, uint32_t source)
     GROW(flow->sources, flow->source_capacity, (size_t)source + 1);
     GROW(flow->nodes, flow->node_capacity, (size_t)source + 1);
     for (; flow->source_count <= source; flow->source_count++) {
+        struct source *added = &flow->sources[flow->source_count];
         flow->nodes[flow->source_count].key = KEY_NONE;
+        added->yield_cost = INT64_MAX;
+        added->take_cost = INT64_MAX;
+        added->exits_are_known = true;
+        added->take_is_known = true;
     }
 }
 
@@ -141,9 +149,10 @@ static void add_arc(struct flow *flow, uint32_t sink_number, uint32_t source_num
     struct sink *sink = &flow->sinks[sink_number];
     struct source *source = &flow->sources[source_number];
 
-    forget_exits(flow, sink_number);
+    forget_exits_of_sink(flow, sink_number);
     link_insert(&sink->links, &sink->link_count, source_number, cost);
     link_insert(&source->links, &source->link_count, sink_number, cost);
+    renew_take(flow, sink_number, source_number);
 }
 
 void flow_set_arc(struct flow *flow, uint32_t sink_number, uint32_t source_number, uint32_t cost)
@@ -162,9 +171,10 @@ void flow_set_arc(struct flow *flow, uint32_t sink_number, uint32_t source_numbe
         add_arc(flow, sink_number, source_number, cost);
         return;
     }
-    forget_exits(flow, sink_number);
+    forget_exits_of_sink(flow, sink_number);
     link->cost = cost & COST_MASK;
     link_find(source->links, source->link_count, sink_number)->cost = cost & COST_MASK;
+    renew_take(flow, sink_number, source_number);
     if (share != NULL) {
         share->cost = cost;
         link_find(source->holders, source->holder_count, sink_number)->cost = cost & COST_MASK;
@@ -187,9 +197,10 @@ void flow_remove_arc(struct flow *flow, uint32_t sink_number, uint32_t source_nu
         shift_units(flow, sink_number, source_number, share->cost, -share->units);
         sink_refresh(flow, sink_number);
     }
-    forget_exits(flow, sink_number);
+    forget_exits_of_sink(flow, sink_number);
     link_delete(sink->links, &sink->link_count, source_number);
     link_delete(source->links, &source->link_count, sink_number);
+    renew_take(flow, sink_number, source_number);
     if (sink->link_count == 0) {
         free(sink->links);
         sink->links = NULL;
@@ -318,7 +329,7 @@ static void restore_sink(struct flow *flow, uint32_t number)
     }
     acquire_units(flow, number);
     sink->flags &= (uint8_t)~SINK_PENDING;
-    forget_exits(flow, number);
+    forget_exits_of_sink(flow, number);
 }
 
 struct turn {
@@ -372,7 +383,7 @@ static void read_dirty_sinks(struct flow *flow)
         sink->flags &= (uint8_t) ~(SINK_DIRTY | SINK_WANTS);
         if (!is_optimal(flow, sink)) {
             sink->flags |= SINK_PENDING;
-            forget_exits(flow, flow->dirty_sinks.items[i]);
+            forget_exits_of_sink(flow, flow->dirty_sinks.items[i]);
             numbers_add(&flow->pending, flow->dirty_sinks.items[i]);
         }
     }

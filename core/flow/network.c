@@ -145,14 +145,14 @@ void shift_silently(struct flow *flow, uint32_t sink_number, uint32_t source_num
     if (at == sink->share_count || sink->shares[at].source != source_number) {
         share_insert(sink, at, (struct share){.source = source_number, .cost = cost});
         link_insert(&source->holders, &source->holder_count, sink_number, cost);
-        source->exits_are_known = false;
+        forget_exits(flow, source_number);
     }
     sink->shares[at].units += units;
     ENSURE(sink->shares[at].units >= 0);
     if (sink->shares[at].units == 0) {
         share_delete(sink, at);
         link_delete(source->holders, &source->holder_count, sink_number);
-        source->exits_are_known = false;
+        forget_exits(flow, source_number);
     }
     sink->served += units;
     source->used += units;
@@ -169,6 +169,14 @@ void shift_units(struct flow *flow, uint32_t sink, uint32_t source, uint32_t cos
     GROW(flow->shifts, flow->shift_capacity, flow->shift_count + 1);
     flow->shifts[flow->shift_count++] =
         (struct shift){.sink = sink, .source = source, .units = units};
+}
+
+void shift_link(struct flow *flow, uint32_t sink, uint32_t source, int64_t units)
+{
+    const struct link *link =
+        link_find(flow->sinks[sink].links, flow->sinks[sink].link_count, source);
+
+    shift_units(flow, sink, source, link->cost, units);
 }
 
 static int compare_shifts(const void *left, const void *right)
@@ -233,10 +241,14 @@ static void weigh(struct sink *sink)
 void sink_refresh(struct flow *flow, uint32_t sink)
 {
     int64_t last_weight = flow->sinks[sink].last_weight;
+    int64_t next_weight = flow->sinks[sink].next_weight;
 
     weigh(&flow->sinks[sink]);
     if (flow->sinks[sink].last_weight != last_weight) {
-        forget_exits(flow, sink);
+        forget_exits_of_sink(flow, sink);
+    }
+    if (flow->sinks[sink].next_weight != next_weight) {
+        renew_takes(flow, sink);
     }
 }
 
