@@ -48,7 +48,7 @@ static void set_entry(struct flow *flow, uint32_t source, const struct exit *exi
         entries->count++;
     }
     entries->items[at] = (struct exit){.other = source, .sink = exit->sink, .cost = exit->cost};
-    flow->nodes[exit->other].cursor = 0;
+    flow->sources[exit->other].cursor = 0;
 }
 
 static void delete_entry(struct flow *flow, uint32_t source, const struct exit *exit)
@@ -60,7 +60,7 @@ static void delete_entry(struct flow *flow, uint32_t source, const struct exit *
     entries->count--;
     memmove(entries->items + at, entries->items + at + 1,
             (entries->count - at) * sizeof *entries->items);
-    flow->nodes[exit->other].cursor = 0;
+    flow->sources[exit->other].cursor = 0;
 }
 
 static void list_exit(struct flow *flow, struct exit exit)
@@ -147,7 +147,7 @@ void know_exits(struct flow *flow, uint32_t number)
                flow->fresh.count * sizeof *flow->fresh.items);
     }
     source->exits_are_known = true;
-    flow->nodes[number].cursor = 0;
+    flow->sources[number].cursor = 0;
 }
 
 void know_all_exits(struct flow *flow)

@@ -104,14 +104,14 @@ void flow_set_source(struct flow *flow, uint32_t source, int64_t capacity)
     ENSURE(capacity >= 0);
     ENSURE(capacity <= FLOW_UNITS_MAX);
     know_source(flow, source);
-    struct node *node = &flow->nodes[source];
-    int64_t grown = capacity - flow->sources[source].used - node->free;
+    struct source *changed = &flow->sources[source];
+    int64_t grown = capacity - changed->used - changed->free;
 
     touch_source(flow, source);
     mark_source(flow, source);
-    node->free += grown;
+    changed->free += grown;
     if (grown > 0) {
-        node->flags |= NODE_ARRIVED | NODE_GREW;
+        changed->flags |= SOURCE_ARRIVED | SOURCE_GREW;
     }
 }
 
@@ -241,8 +241,8 @@ void flow_fix(struct flow *flow, uint32_t sink_number, uint32_t source_number, i
 
     touch_sink(flow, sink_number);
     shift_silently(flow, sink_number, source_number, cost, -units);
-    struct node *node = &flow->nodes[source_number];
-    node->free = max_i64(node->free - units, -flow->sources[source_number].used);
+    struct source *source = &flow->sources[source_number];
+    source->free = max_i64(source->free - units, -source->used);
     drop_front(sink, units);
     sink_refresh(flow, sink_number);
 }
@@ -255,8 +255,8 @@ static void raise_arrived(struct flow *flow, const struct sink *sink)
     for (uint32_t i = 0; i < sink->link_count; i++) {
         uint32_t source = sink->links[i].number;
         const struct node *node = &flow->nodes[source];
-        if ((node->flags & NODE_ARRIVED) != 0 && flow->sources[source].used == 0 &&
-            sink->links[i].cost + node->price < value) {
+        if ((flow->sources[source].flags & SOURCE_ARRIVED) != 0 &&
+            flow->sources[source].used == 0 && sink->links[i].cost + node->price < value) {
             set_price(flow, source, value - sink->links[i].cost);
             mark_source(flow, source);
         }
@@ -398,7 +398,8 @@ static void settle_sources(struct flow *flow)
     }
     for (size_t i = 0; i < flow->dirty_sources.count; i++) {
         release_units(flow, flow->dirty_sources.items[i]);
-        flow->nodes[flow->dirty_sources.items[i]].flags &= (uint32_t) ~(NODE_DIRTY | NODE_ARRIVED);
+        flow->sources[flow->dirty_sources.items[i]].flags &=
+            (uint8_t) ~(SOURCE_DIRTY | SOURCE_ARRIVED);
     }
     flow->dirty_sources.count = 0;
 }
@@ -431,8 +432,9 @@ const uint32_t *flow_cheaper_sources(struct flow *flow, size_t *count)
     flow->cheaper.count = 0;
     for (size_t i = 0; i < flow->touched_sources.count; i++) {
         uint32_t source = flow->touched_sources.items[i];
-        const struct node *node = &flow->nodes[source];
-        if ((node->flags & NODE_GREW) != 0 || node->price < flow->sources[source].price_before) {
+        const struct source *touched = &flow->sources[source];
+        if ((touched->flags & SOURCE_GREW) != 0 ||
+            flow->nodes[source].price < touched->price_before) {
             numbers_add(&flow->cheaper, source);
         }
     }
@@ -481,7 +483,8 @@ void flow_clear_changes(struct flow *flow)
         flow->sinks[flow->touched_sinks[i].sink].flags &= (uint8_t)~SINK_TOUCHED;
     }
     for (size_t i = 0; i < flow->touched_sources.count; i++) {
-        flow->nodes[flow->touched_sources.items[i]].flags &= (uint32_t) ~(NODE_TOUCHED | NODE_GREW);
+        flow->sources[flow->touched_sources.items[i]].flags &=
+            (uint8_t) ~(SOURCE_TOUCHED | SOURCE_GREW);
     }
     flow->touched_sink_count = 0;
     flow->touched_sources.count = 0;
@@ -496,7 +499,7 @@ void flow_restore_source(struct flow *flow, uint32_t source, int64_t capacity, i
     ENSURE(price >= 0);
     ENSURE(price <= FLOW_LEVEL_MAX * FLOW_WEIGHT_STEP);
     know_source(flow, source);
-    flow->nodes[source].free = capacity - flow->sources[source].used;
+    flow->sources[source].free = capacity - flow->sources[source].used;
     flow->nodes[source].price = price;
 }
 

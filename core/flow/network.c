@@ -156,7 +156,7 @@ void shift_silently(struct flow *flow, uint32_t sink_number, uint32_t source_num
     }
     sink->served += units;
     source->used += units;
-    flow->nodes[source_number].free -= units;
+    flow->sources[source_number].free -= units;
 }
 
 void shift_units(struct flow *flow, uint32_t sink, uint32_t source, uint32_t cost, int64_t units)
@@ -293,7 +293,7 @@ static int64_t value_before(const struct flow *flow, const struct sink *sink)
         return sink->next_weight;
     }
     uint32_t source = sink->shares[0].source;
-    bool touched = (flow->nodes[source].flags & NODE_TOUCHED) != 0;
+    bool touched = (flow->sources[source].flags & SOURCE_TOUCHED) != 0;
     return sink->shares[0].cost +
            (touched ? flow->sources[source].price_before : flow->nodes[source].price);
 }
@@ -311,10 +311,10 @@ void touch_sink(struct flow *flow, uint32_t sink)
 
 void touch_source(struct flow *flow, uint32_t source)
 {
-    if ((flow->nodes[source].flags & NODE_TOUCHED) != 0) {
+    if ((flow->sources[source].flags & SOURCE_TOUCHED) != 0) {
         return;
     }
-    flow->nodes[source].flags |= NODE_TOUCHED;
+    flow->sources[source].flags |= SOURCE_TOUCHED;
     flow->sources[source].price_before = flow->nodes[source].price;
     numbers_add(&flow->touched_sources, source);
 }
@@ -335,8 +335,8 @@ void mark_sink(struct flow *flow, uint32_t sink, enum sink_flag flag)
 
 void mark_source(struct flow *flow, uint32_t source)
 {
-    if ((flow->nodes[source].flags & NODE_DIRTY) == 0) {
+    if ((flow->sources[source].flags & SOURCE_DIRTY) == 0) {
         numbers_add(&flow->dirty_sources, source);
     }
-    flow->nodes[source].flags |= NODE_DIRTY;
+    flow->sources[source].flags |= SOURCE_DIRTY;
 }

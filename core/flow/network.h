@@ -78,6 +78,7 @@ struct source {
     uint32_t link_count;
     uint32_t holder_count;
     int64_t used;
+    int64_t free;         /* Capacity not used; negative when it gives too much. */
     int64_t price_before; /* At flow_clear_changes, when it is touched. */
 
     /* What searches need of its sinks; see exits.c. */
@@ -90,22 +91,21 @@ struct source {
     bool exits_are_known; /* `exits` and `yield`, and its share in the entries of others. */
     bool take_is_known;
     bool is_stale; /* In `stale`. */
+    uint8_t flags;
+    uint32_t cursor; /* Where the walk of a search through its exits or entries goes on. */
 };
 
-enum node_flag {
-    NODE_DIRTY = 1 << 0,   /* In `dirty_sources`. */
-    NODE_ARRIVED = 1 << 1, /* Its capacity grew since the last settle. */
-    NODE_TOUCHED = 1 << 2, /* In `touched_sources`, with the price it had. */
-    NODE_GREW = 1 << 3,    /* Its capacity grew since flow_clear_changes. */
+enum source_flag {
+    SOURCE_DIRTY = 1 << 0,   /* In `dirty_sources`. */
+    SOURCE_ARRIVED = 1 << 1, /* Its capacity grew since the last settle. */
+    SOURCE_TOUCHED = 1 << 2, /* In `touched_sources`, with the price it had. */
+    SOURCE_GREW = 1 << 3,    /* Its capacity grew since flow_clear_changes. */
 };
 
-/* The part of a source that searches read all the time. */
+/* The part of a source that searches read all the time: four to a cache line. */
 struct node {
     int64_t price;
-    int64_t free;    /* Capacity not used; negative when the source gives too much. */
-    int64_t key;     /* Distance in the current search, see search.h; else KEY_NONE. */
-    uint32_t cursor; /* Where the walk through its exits or entries goes on. */
-    uint32_t flags;
+    int64_t key; /* Distance in the current search, see search.h; else KEY_NONE. */
 };
 
 struct shift { /* What happened to the flow of an arc. */

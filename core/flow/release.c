@@ -27,22 +27,13 @@
 
 struct offer {
     uint32_t source;
-    int64_t best;  /* Key of the nearest end. */
-    int64_t limit; /* Keys beyond cannot matter. */
+    struct ends ends;
 };
-
-static void note_end(struct offer *offer, int64_t key)
-{
-    if (key < offer->best) {
-        offer->best = key;
-        offer->limit = key | STEP_MAX;
-    }
-}
 
 static void reach(struct flow *flow, struct offer *offer, uint32_t source, int64_t key)
 {
     search_reach(flow, source, key);
-    note_end(offer, key + key_of(flow->nodes[source].price));
+    note_end(&offer->ends, key + key_of(flow->nodes[source].price));
 }
 
 static void expand(struct flow *flow, struct offer *offer, uint32_t number)
@@ -53,13 +44,13 @@ static void expand(struct flow *flow, struct offer *offer, uint32_t number)
 
     know_take(flow, number);
     if (source->take_cost != INT64_MAX) {
-        note_end(offer, base + key_of(source->take_cost));
+        note_end(&offer->ends, base + key_of(source->take_cost));
     }
     base = key_next(nodes[number].key) + key_of(nodes[number].price);
     for (uint32_t i = 0; i < source->entries.count; i++) {
         const struct exit *entry = &source->entries.items[i];
         int64_t key = base + key_of(entry->cost - nodes[entry->other].price);
-        if (key < nodes[entry->other].key && key <= offer->limit) {
+        if (key < nodes[entry->other].key && key <= offer->ends.limit) {
             reach(flow, offer, entry->other, key);
         }
     }
@@ -70,13 +61,13 @@ static void search(struct flow *flow, struct offer *offer)
     uint32_t source = 0;
 
     know_all_exits(flow);
-    offer->best = key_of(flow->nodes[offer->source].price);
-    offer->limit = offer->best | STEP_MAX;
+    offer->ends = ends_below(key_of(flow->nodes[offer->source].price + 1));
+    note_end(&offer->ends, key_of(flow->nodes[offer->source].price));
     search_reach(flow, offer->source, 0);
-    while (search_next(flow, offer->best, &source)) {
+    while (search_next(flow, offer->ends.best, &source)) {
         expand(flow, offer, source);
     }
-    int64_t found = key_distance(offer->best);
+    int64_t found = key_distance(offer->ends.best);
     for (size_t i = 0; i < flow->reached.count; i++) {
         const struct node *node = &flow->nodes[flow->reached.items[i]];
         if (key_distance(node->key) < found) {
@@ -89,7 +80,7 @@ static void search(struct flow *flow, struct offer *offer)
 static void step_into(struct flow *flow, uint32_t source)
 {
     know_take(flow, source);
-    path_push(flow, source)->at = flow->nodes[source].cursor;
+    path_push(flow, source)->at = flow->sources[source].cursor;
 }
 
 enum found { FOUND_NOTHING, FOUND_SOURCE, FOUND_END };
@@ -98,8 +89,8 @@ enum found { FOUND_NOTHING, FOUND_SOURCE, FOUND_END };
  * further without slack, or to the end of its entries. */
 static enum found advance(struct flow *flow, struct step *step, uint32_t *target)
 {
-    const struct source *source = &flow->sources[step->source];
-    struct node *node = &flow->nodes[step->source];
+    struct source *source = &flow->sources[step->source];
+    const struct node *node = &flow->nodes[step->source];
     int64_t steps = key_steps(node->key) + 1;
 
     if (source->take_cost == -node->price) {
@@ -109,7 +100,7 @@ static enum found advance(struct flow *flow, struct step *step, uint32_t *target
     while (step->at < source->entries.count) {
         const struct exit *entry = &source->entries.items[step->at];
         const struct node *next = &flow->nodes[entry->other];
-        node->cursor = step->at++;
+        source->cursor = step->at++;
         if (entry->cost + node->price == next->price && next->key != KEY_NONE &&
             key_steps(next->key) == steps) {
             step->sink = entry->sink;
@@ -117,7 +108,7 @@ static enum found advance(struct flow *flow, struct step *step, uint32_t *target
             return FOUND_SOURCE;
         }
     }
-    node->cursor = UINT32_MAX;
+    source->cursor = UINT32_MAX;
     return FOUND_NOTHING;
 }
 
@@ -175,15 +166,19 @@ static void push_path(struct flow *flow, int64_t units)
     }
 }
 
-void release_units(struct flow *flow, uint32_t source)
+void release_units(struct flow *flow, uint32_t number)
 {
-    const struct node *node = &flow->nodes[source];
-    struct offer offer = {.source = source};
+    const struct source *source = &flow->sources[number];
+    const struct node *node = &flow->nodes[number];
+    struct offer offer = {.source = number};
 
-    while (node->free > 0 && node->price > 0) {
+    while (source->free > 0 && node->price > 0) {
         search(flow, &offer);
-        while (node->free > 0 && node->price > 0 && find_path(flow, &offer)) {
-            push_path(flow, path_units(flow, node->free));
+        while (source->free > 0 && node->price > 0 && find_path(flow, &offer)) {
+            push_path(flow, path_units(flow, source->free));
+            if (offer.ends.count == 1) {
+                break;
+            }
         }
         search_end(flow);
     }
