@@ -3,8 +3,8 @@ import os
 import sys
 import traceback
 
-BUILD = os.environ.get("MAILLON_BUILD", "build")
-SOURCE = os.environ.get("MAILLON_SOURCE", ".")
+BUILD = os.path.abspath(os.environ.get("MAILLON_BUILD", "build"))
+SOURCE = os.path.abspath(os.environ.get("MAILLON_SOURCE", "."))
 
 
 def run_cases(*cases, given=()):
