@@ -95,14 +95,15 @@ static void write_field(msgpack_packer *packer, const struct field *field, const
     UNREACHABLE();
 }
 
-static size_t count_written(const struct message *message, const void *record)
+/* A bit for each field that is written. */
+static uint64_t find_written(const struct message *message, const void *record)
 {
-    size_t count = 0;
+    uint64_t written = 0;
 
     for (size_t i = 0; i < message->field_count; i++) {
-        count += field_is_written(&message->fields[i], record);
+        written |= (uint64_t)field_is_written(&message->fields[i], record) << i;
     }
-    return count;
+    return written;
 }
 
 static void write_record(msgpack_packer *packer, const struct message *message, const void *record)
@@ -111,10 +112,11 @@ static void write_record(msgpack_packer *packer, const struct message *message, 
         write_field(packer, &message->fields[0], record);
         return;
     }
-    msgpack_pack_map(packer, count_written(message, record));
+    uint64_t written = find_written(message, record);
+    msgpack_pack_map(packer, (size_t)__builtin_popcountll(written));
     for (size_t i = 0; i < message->field_count; i++) {
         const struct field *field = &message->fields[i];
-        if (field_is_written(field, record)) {
+        if ((written >> i & 1) != 0) {
             write_text(packer, (struct bytes){(const uint8_t *)field->name, field->name_size});
             write_field(packer, field, record);
         }

@@ -42,19 +42,21 @@ void flow_close(struct flow *flow)
     for (uint32_t i = 0; i < flow->source_count; i++) {
         free(flow->sources[i].links);
         free(flow->sources[i].holders);
+        free(flow->sources[i].exits);
     }
     close_numbers(&flow->dirty_sinks);
     close_numbers(&flow->dirty_sources);
     close_numbers(&flow->pending);
     close_numbers(&flow->cheaper);
     close_numbers(&flow->dearer);
+    close_numbers(&flow->touched_sources);
     close_numbers(&flow->reached);
     free(flow->sinks);
     free(flow->sources);
     free(flow->nodes);
     free(flow->shifts);
     free(flow->touched_sinks);
-    free(flow->touched_sources);
+    free(flow->slots);
     free(flow->changes);
     free(flow->arcs);
     free(flow->heap);
@@ -122,7 +124,6 @@ static void copy_tranches(struct sink *sink, const struct flow_tranche *tranches
             sink->tranches[sink->tranche_count++] = tranches[i];
         }
     }
-    sink_refresh(sink);
 }
 
 void flow_set_sink(struct flow *flow, uint32_t sink, const struct flow_tranche *tranches,
@@ -131,6 +132,7 @@ void flow_set_sink(struct flow *flow, uint32_t sink, const struct flow_tranche *
     know_sink(flow, sink);
     touch_sink(flow, sink);
     copy_tranches(&flow->sinks[sink], tranches, count);
+    sink_refresh(flow, sink);
     mark_sink(flow, sink, SINK_WANTS);
 }
 
@@ -139,6 +141,7 @@ static void add_arc(struct flow *flow, uint32_t sink_number, uint32_t source_num
     struct sink *sink = &flow->sinks[sink_number];
     struct source *source = &flow->sources[source_number];
 
+    forget_exits(flow, sink_number);
     link_insert(&sink->links, &sink->link_count, source_number, cost);
     link_insert(&source->links, &source->link_count, sink_number, cost);
 }
@@ -159,6 +162,7 @@ void flow_set_arc(struct flow *flow, uint32_t sink_number, uint32_t source_numbe
         add_arc(flow, sink_number, source_number, cost);
         return;
     }
+    forget_exits(flow, sink_number);
     link->cost = cost & COST_MASK;
     link_find(source->links, source->link_count, sink_number)->cost = cost & COST_MASK;
     if (share != NULL) {
@@ -181,8 +185,9 @@ void flow_remove_arc(struct flow *flow, uint32_t sink_number, uint32_t source_nu
         mark_sink(flow, sink_number, SINK_WANTS);
         mark_source(flow, source_number);
         shift_units(flow, sink_number, source_number, share->cost, -share->units);
-        sink_refresh(sink);
+        sink_refresh(flow, sink_number);
     }
+    forget_exits(flow, sink_number);
     link_delete(sink->links, &sink->link_count, source_number);
     link_delete(source->links, &source->link_count, sink_number);
     if (sink->link_count == 0) {
@@ -228,7 +233,7 @@ void flow_fix(struct flow *flow, uint32_t sink_number, uint32_t source_number, i
     struct node *node = &flow->nodes[source_number];
     node->free = max_i64(node->free - units, -flow->sources[source_number].used);
     drop_front(sink, units);
-    sink_refresh(sink);
+    sink_refresh(flow, sink_number);
 }
 
 /* A source that gives nothing may take any price without hurting anybody. */
@@ -309,10 +314,11 @@ static void restore_sink(struct flow *flow, uint32_t number)
         }
         mark_source(flow, share->source);
         shift_units(flow, number, share->source, share->cost, -min_i64(units, share->units));
-        sink_refresh(sink);
+        sink_refresh(flow, number);
     }
     acquire_units(flow, number);
     sink->flags &= (uint8_t)~SINK_PENDING;
+    forget_exits(flow, number);
 }
 
 struct turn {
@@ -366,6 +372,7 @@ static void read_dirty_sinks(struct flow *flow)
         sink->flags &= (uint8_t) ~(SINK_DIRTY | SINK_WANTS);
         if (!is_optimal(flow, sink)) {
             sink->flags |= SINK_PENDING;
+            forget_exits(flow, flow->dirty_sinks.items[i]);
             numbers_add(&flow->pending, flow->dirty_sinks.items[i]);
         }
     }
@@ -411,11 +418,11 @@ const struct flow_change *flow_changes(struct flow *flow, size_t *count)
 const uint32_t *flow_cheaper_sources(struct flow *flow, size_t *count)
 {
     flow->cheaper.count = 0;
-    for (size_t i = 0; i < flow->touched_source_count; i++) {
-        const struct touched *touched = &flow->touched_sources[i];
-        const struct node *node = &flow->nodes[touched->number];
-        if ((node->flags & NODE_GREW) != 0 || node->price < touched->before) {
-            numbers_add(&flow->cheaper, touched->number);
+    for (size_t i = 0; i < flow->touched_sources.count; i++) {
+        uint32_t source = flow->touched_sources.items[i];
+        const struct node *node = &flow->nodes[source];
+        if ((node->flags & NODE_GREW) != 0 || node->price < flow->sources[source].price_before) {
+            numbers_add(&flow->cheaper, source);
         }
     }
     numbers_sort(&flow->cheaper);
@@ -423,13 +430,33 @@ const uint32_t *flow_cheaper_sources(struct flow *flow, size_t *count)
     return flow->cheaper.items;
 }
 
+/* Sinks whose flow did not change, served by a source whose price rose. Each is counted at its
+ * first source alone. */
+static void add_dearer_holders(struct flow *flow, uint32_t source_number)
+{
+    const struct source *source = &flow->sources[source_number];
+
+    for (uint32_t i = 0; i < source->holder_count; i++) {
+        const struct sink *sink = &flow->sinks[source->holders[i].number];
+        if ((sink->flags & SINK_TOUCHED) == 0 && sink->shares[0].source == source_number) {
+            numbers_add(&flow->dearer, source->holders[i].number);
+        }
+    }
+}
+
 const uint32_t *flow_dearer_sinks(struct flow *flow, size_t *count)
 {
     flow->dearer.count = 0;
     for (size_t i = 0; i < flow->touched_sink_count; i++) {
         const struct touched *touched = &flow->touched_sinks[i];
-        if (sink_value(flow, &flow->sinks[touched->number]) > touched->before) {
-            numbers_add(&flow->dearer, touched->number);
+        if (sink_value(flow, &flow->sinks[touched->sink]) > touched->before) {
+            numbers_add(&flow->dearer, touched->sink);
+        }
+    }
+    for (size_t i = 0; i < flow->touched_sources.count; i++) {
+        uint32_t source = flow->touched_sources.items[i];
+        if (flow->nodes[source].price > flow->sources[source].price_before) {
+            add_dearer_holders(flow, source);
         }
     }
     numbers_sort(&flow->dearer);
@@ -440,14 +467,13 @@ const uint32_t *flow_dearer_sinks(struct flow *flow, size_t *count)
 void flow_clear_changes(struct flow *flow)
 {
     for (size_t i = 0; i < flow->touched_sink_count; i++) {
-        flow->sinks[flow->touched_sinks[i].number].flags &= (uint8_t)~SINK_TOUCHED;
+        flow->sinks[flow->touched_sinks[i].sink].flags &= (uint8_t)~SINK_TOUCHED;
     }
-    for (size_t i = 0; i < flow->touched_source_count; i++) {
-        flow->nodes[flow->touched_sources[i].number].flags &=
-            (uint32_t) ~(NODE_TOUCHED | NODE_GREW);
+    for (size_t i = 0; i < flow->touched_sources.count; i++) {
+        flow->nodes[flow->touched_sources.items[i]].flags &= (uint32_t) ~(NODE_TOUCHED | NODE_GREW);
     }
     flow->touched_sink_count = 0;
-    flow->touched_source_count = 0;
+    flow->touched_sources.count = 0;
     flow->shift_count = 0;
     flow->shift_merged = 0;
 }
@@ -476,4 +502,5 @@ void flow_restore_sink(struct flow *flow, uint32_t sink, const struct flow_tranc
         }
     }
     copy_tranches(&flow->sinks[sink], tranches, tranche_count);
+    sink_refresh(flow, sink);
 }

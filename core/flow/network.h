@@ -51,12 +51,19 @@ struct sink {
     int64_t last_weight; /* Of the last unit served; INT64_MAX when there is none. */
     uint32_t link_count;
     uint32_t share_count;
-    uint32_t scan; /* The last search that came by. */
     uint8_t tranche_count;
     uint8_t flags;
 };
 
 static_assert(sizeof(struct sink) == 64, "a sink takes one cache line");
+
+/* The cheapest way to get a unit back from the source by moving one of its sinks elsewhere: the
+ * least cost(sink, target) - cost(sink, source). */
+struct exit {
+    uint32_t target;
+    uint32_t sink;
+    int32_t cost;
+};
 
 struct source {
     struct link *links;   /* Its sinks. */
@@ -64,6 +71,16 @@ struct source {
     uint32_t link_count;
     uint32_t holder_count;
     int64_t used;
+    int64_t price_before; /* At flow_clear_changes, when it is touched. */
+
+    /* What a search needs of the holders, of whom none is PENDING; see exits.c. Prices play no part
+     * in it, so it stays while the holders and their arcs do. */
+    struct exit *exits;
+    size_t exit_capacity;
+    uint32_t exit_count;
+    uint32_t end_sink; /* The sink that gives a unit up most easily, */
+    int64_t end_cost;  /* last_weight - cost of it, INT64_MAX without one. */
+    bool exits_are_known;
 };
 
 enum node_flag {
@@ -78,7 +95,7 @@ struct node {
     int64_t price;
     int64_t free;    /* Capacity not used; negative when the source gives too much. */
     int64_t key;     /* Distance in the current search, see search.h; else KEY_NONE. */
-    uint32_t cursor; /* Where the walk through its sinks goes on: the number of a sink. */
+    uint32_t cursor; /* Where the walk through its exits (or sinks) goes on. */
     uint32_t flags;
 };
 
@@ -89,8 +106,8 @@ struct shift { /* What happened to the flow of an arc. */
 };
 
 struct touched {
-    uint32_t number;
-    int64_t before; /* The value or price at flow_clear_changes. */
+    uint32_t sink;
+    int64_t before; /* Its value at flow_clear_changes. */
 };
 
 struct heap_item {
@@ -102,9 +119,8 @@ struct heap_item {
 struct step {
     uint32_t source;
     uint32_t sink;
-    uint32_t at;   /* Of the sink in the source's list. */
+    uint32_t at;   /* Of the exit or sink in the source's list. */
     uint32_t next; /* Of the next source in the sink's list. */
-    uint32_t cost; /* Of the arc between source and sink. */
 };
 
 struct numbers {
@@ -135,9 +151,7 @@ struct flow {
     struct touched *touched_sinks;
     size_t touched_sink_capacity;
     size_t touched_sink_count;
-    struct touched *touched_sources;
-    size_t touched_source_capacity;
-    size_t touched_source_count;
+    struct numbers touched_sources;
 
     /* Answers lent to the caller. */
     struct flow_change *changes;
@@ -155,7 +169,8 @@ struct flow {
     struct step *path;
     size_t path_capacity;
     size_t path_count;
-    uint32_t scan;
+    uint32_t *slots; /* By source: its place among the exits that are being listed, plus 1. */
+    size_t slot_capacity;
 };
 
 void numbers_add(struct numbers *numbers, uint32_t number);
@@ -180,7 +195,8 @@ void shift_silently(struct flow *flow, uint32_t sink, uint32_t source, uint32_t 
 void merge_shifts(struct flow *flow);
 
 int64_t sink_wanted(const struct sink *sink);
-void sink_refresh(struct sink *sink);            /* After `served` or the tranches changed. */
+/* After `served` or the tranches changed. */
+void sink_refresh(struct flow *flow, uint32_t sink);
 int64_t sink_room(const struct sink *sink);      /* Units that weigh `next_weight`. */
 int64_t sink_removable(const struct sink *sink); /* Units served that weigh `last_weight`. */
 
@@ -195,6 +211,12 @@ void set_price(struct flow *flow, uint32_t source, int64_t price);
 
 void mark_sink(struct flow *flow, uint32_t sink, enum sink_flag flag);
 void mark_source(struct flow *flow, uint32_t source);
+
+/* exits.c: lists the exits of the source, when they are not known. */
+void know_exits(struct flow *flow, uint32_t source);
+/* exits.c: the sources that serve the sink list their exits anew, because something of it changed
+ * that exits are made of. */
+void forget_exits(struct flow *flow, uint32_t sink);
 
 /* acquire.c: the sink gets the units that are worth their cost. It has to be PENDING, and its
  * arcs and flow as restore_sink leaves them. */

@@ -70,7 +70,6 @@ static void search(struct flow *flow, struct offer *offer)
 {
     uint32_t source = 0;
 
-    search_start(flow);
     offer->best = key_of(flow->nodes[offer->source].price);
     offer->limit = offer->best | STEP_MAX;
     search_reach(flow, offer->source, 0);
@@ -124,7 +123,6 @@ static enum found advance(struct flow *flow, struct step *step, uint32_t *target
             continue;
         }
         step->sink = source->links[step->at].number;
-        step->cost = source->links[step->at].cost;
         node->cursor = step->sink;
         if (sink->next_weight == price) {
             return FOUND_END;
@@ -176,6 +174,11 @@ static int64_t path_units(const struct flow *flow, int64_t free_units)
     return units;
 }
 
+static uint32_t arc_cost(const struct flow *flow, const struct step *step)
+{
+    return flow->sources[step->source].links[step->at].cost;
+}
+
 static void push_path(struct flow *flow, int64_t units)
 {
     const struct step *last = &flow->path[flow->path_count - 1];
@@ -183,12 +186,12 @@ static void push_path(struct flow *flow, int64_t units)
     for (const struct step *step = flow->path; step < last; step++) {
         const struct share *share = share_find(&flow->sinks[step->sink], step[1].source);
         uint32_t cost = share->cost;
-        shift_units(flow, step->sink, step->source, step->cost, units);
+        shift_units(flow, step->sink, step->source, arc_cost(flow, step), units);
         shift_units(flow, step->sink, step[1].source, cost, -units);
     }
     if (flow->nodes[last->source].price > 0) {
-        shift_units(flow, last->sink, last->source, last->cost, units);
-        sink_refresh(&flow->sinks[last->sink]);
+        shift_units(flow, last->sink, last->source, arc_cost(flow, last), units);
+        sink_refresh(flow, last->sink);
     }
 }
 

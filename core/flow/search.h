@@ -38,7 +38,6 @@ static inline int64_t key_next(int64_t key)
     return key_steps(key) < STEP_MAX ? key + 1 : key;
 }
 
-void search_start(struct flow *flow);
 /* Notes a shorter way to `source`. The caller has compared the keys. */
 void search_reach(struct flow *flow, uint32_t source, int64_t key);
 /* Takes the nearest source not expanded yet, when its key is below `limit`. */
