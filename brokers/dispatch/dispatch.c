@@ -182,7 +182,8 @@ static void take_credit(struct dispatch *dispatch, const struct client_message *
                &(struct refusal){.code = CODE_STATE, .why = "there is no subscription: subscribe"});
         return;
     }
-    subscriber->credit = min_u64(subscriber->credit + request->n, dispatch->options.credit_max);
+    uint64_t more = min_u64(request->n, dispatch->options.credit_max);
+    subscriber->credit = min_u64(subscriber->credit + more, dispatch->options.credit_max);
     subscriber->acked = max_u64(subscriber->acked, min_u64(request->ack, subscriber->position));
     subscriber->is_blocked = false;
 }
