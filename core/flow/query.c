@@ -79,6 +79,18 @@ int64_t flow_units(const struct flow *flow, uint32_t sink, uint32_t source)
     return share != NULL ? share->units : 0;
 }
 
+size_t flow_sinks(const struct flow *flow, uint32_t source_number, uint32_t *sinks, size_t room)
+{
+    if (source_number >= flow->source_count) {
+        return 0;
+    }
+    const struct source *source = &flow->sources[source_number];
+    for (size_t i = 0; i < source->link_count && i < room; i++) {
+        sinks[i] = source->links[i].number;
+    }
+    return source->link_count;
+}
+
 void flow_objective(const struct flow *flow, struct flow_objective *objective)
 {
     *objective = (struct flow_objective){0};

@@ -32,12 +32,12 @@ void plan_close(struct plan *plan)
         &plan->stale_offers,   &plan->wide_offers,       &plan->pending_needs,
         &plan->pending_offers, &plan->dirty_parties,     &plan->dirty_products,
         &plan->dirty_needs,    &plan->dirty_offers,      &plan->dirty_shares,
-        &plan->dirty_fixed,    &plan->dirty_assignments,
+        &plan->dirty_fixed,    &plan->dirty_assignments, &plan->grown_needs,
     };
     void *owned[] = {
-        plan->needs,   plan->offers,     plan->products, plan->assignments,
-        plan->next,    plan->exclusions, plan->answers,  plan->moved,
-        plan->missing, plan->ranked,     plan->grouped,  plan->work,
+        plan->needs,      plan->offers,  plan->products, plan->assignments, plan->next,
+        plan->exclusions, plan->answers, plan->moved,    plan->missing,     plan->ranked,
+        plan->grouped,    plan->work,    plan->needs_of,
     };
     for (size_t i = 0; i < COUNT_OF(marks); i++) {
         marks_deinit(marks[i]);
@@ -220,6 +220,7 @@ static void list_candidates(struct plan *plan, const struct plan_input *input, u
     }
     marks_add(&plan->stale_needs, need);
     marks_add(&plan->pending_needs, need);
+    marks_add(&plan->grown_needs, need);
     marks_add(&plan->dirty_shares, need);
 }
 
@@ -248,6 +249,7 @@ void plan_apply_match(struct plan *plan, uint32_t need, uint32_t offer, uint32_t
     plan->needs[need].bound = (uint32_t)min_u64(plan->needs[need].bound, bound);
     marks_add(&plan->stale_needs, need);
     marks_add(&plan->pending_needs, need);
+    marks_add(&plan->grown_needs, need);
     marks_add(&plan->dirty_shares, need);
 }
 

@@ -10,8 +10,8 @@
 #define PRODUCT_COUNT 2
 #define NEED_COUNT_MAX 400
 #define OFFER_COUNT_MAX 200
-#define HISTORY_COUNT 12
-#define STEP_COUNT 220
+#define HISTORY_COUNT 24
+#define STEP_COUNT 330
 #define ID_TEXT_SIZE 24
 #define KEPT_FEW 4
 #define KEPT_ALL 100000
