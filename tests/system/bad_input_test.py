@@ -247,7 +247,7 @@ def bytes_of_another_protocol_reach_no_role(run):
     texts = (b"GET / HTTP/1.1\r\n\r\n", b"\xff" + chance.randbytes(300), b"READY=1\n",
              b"\xff\0\0\0\0\0\0\0\1\x7f\3\0NULL" + bytes(60))
     for path in (run.system.data / "run").iterdir():
-        kind = socket.SOCK_DGRAM if path.name == "supervisor" else socket.SOCK_STREAM
+        kind = socket.SOCK_DGRAM if path.suffix == ".notify" else socket.SOCK_STREAM
         for text in texts if path.is_socket() else ():
             with socket.socket(socket.AF_UNIX, kind) as stream:
                 stream.connect(str(path))
