@@ -15,6 +15,7 @@
 #define DISPATCH_ASSIGNMENTS 2
 #define DISPATCH_STREAMS 3
 #define SEQS_PER_ROW 4096
+#define CLIENT_MESSAGE_COUNT_MAX 16 /* Of up to 64 KB each: what a client that is stuck costs. */
 
 static const struct bytes assignment_type = {(const uint8_t *)"assignment", 10};
 static const struct bytes answer_type = {(const uint8_t *)"answer", 6};
@@ -373,6 +374,7 @@ static void report(const void *state, struct report_out *out)
 
 const struct role dispatch_role = {
     .name = "dispatch",
+    .client_send_count_max = CLIENT_MESSAGE_COUNT_MAX,
     .load = load,
     .loaded = loaded,
     .step = step,
