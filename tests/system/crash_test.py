@@ -62,7 +62,7 @@ class Commands:
         number, event = self.assignments.popitem()
         party = self.random.choice([event["requester"], event["offerer"]])
         if self.random.random() < 0.3:
-            return "assignment.decline", {"assignment": number, "party": party, "reason": "other"}
+            return "assignment.decline", {"assignment": number, "party": party, "reason": "price"}
         return "assignment.accept", {"assignment": number, "party": party}
 
     def end(self, _):
