@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define ASK_AGAIN_MS 1000
+#define SHORT_MS_MAX 1000     /* A head that entries overtook on another socket is not older. */
 #define CURSOR_COMMIT_MS 1000 /* A cursor that moved without own entries is saved this late. */
 #define READ_SIZE ((size_t)256 * 1024)
 #define PUBLISH_SIZE ((size_t)64 * 1024)
@@ -45,6 +46,7 @@ struct upstream {
     uint64_t next;       /* The entry to step next. */
     uint64_t last_known; /* It has at least this many. */
     uint64_t asked_ms;   /* When a replay was last asked for, 0: none is under way. */
+    uint64_t short_ms;   /* Since when its head lies before what was taken in, 0: it does not. */
 };
 
 struct effects {
@@ -293,13 +295,13 @@ void stage_committed(struct stage *stage, struct batch *batch, enum status statu
     const struct role *role = stage->options.role;
 
     ENSURE(batch == stage->committing);
-    stage->cursor_durable = stage->cursor_saved;
     if (status != STATUS_OK) {
         fail(stage, status == STATUS_FULL
                         ? "the journal is full: nothing more can be taken in; make room and restart"
                         : "a commit failed, its outcome is unknown: restart to find out");
         return;
     }
+    stage->cursor_durable = stage->cursor_saved;
     if (batch->entry_count > 0) {
         const struct entry *last = &batch->entries[batch->entry_count - 1];
         stage->head.last = last->seq;
@@ -465,6 +467,22 @@ void stage_entries(struct stage *stage, uint32_t upstream, struct bytes stored)
     work_off(stage);
 }
 
+/* Whether the upstream feed ends before what was taken in of it, and goes on to say so: entries and
+ * heads come by two sockets, so one such head may only be late. */
+static bool is_shorter(struct stage *stage, uint64_t last)
+{
+    struct upstream *upstream = &stage->upstream;
+
+    if (last >= max_u64(upstream->next - 1, stage->recover_until)) {
+        upstream->short_ms = 0;
+        return false;
+    }
+    if (upstream->short_ms == 0) {
+        upstream->short_ms = now_ms(stage);
+    }
+    return now_ms(stage) >= upstream->short_ms + SHORT_MS_MAX;
+}
+
 void stage_upstream_head(struct stage *stage, uint32_t upstream, const struct journal_head *head)
 {
     ENSURE(upstream == 0);
@@ -482,7 +500,7 @@ void stage_upstream_head(struct stage *stage, uint32_t upstream, const struct jo
         fail(stage, "upstream no longer keeps the entries needed here: restore from a backup");
         return;
     }
-    if (head->last + 1 < stage->upstream.next) {
+    if (is_shorter(stage, head->last)) {
         fail(stage, "the upstream journal is shorter than it was: restore them together");
         return;
     }
@@ -621,6 +639,7 @@ enum status stage_begin(struct stage *stage, const struct journal_head *head)
     if (status == STATUS_OK && role->is_source) {
         status = restore_source(stage);
         stage->next_seq = head->last + 1;
+        stage->settled_seq = head->last; /* A batch's last entry settles. */
     }
     if (status != STATUS_OK) {
         return status;
@@ -636,8 +655,10 @@ enum status stage_begin(struct stage *stage, const struct journal_head *head)
 
 void stage_stop(struct stage *stage)
 {
+    if (stage->state == STAGE_LOADING || stage->state == STAGE_RECOVERING) {
+        stage->state = STAGE_STOPPED;
+    }
     if (stage->state != STAGE_LIVE) {
-        stage->state = stage->state == STAGE_FAILED ? STAGE_FAILED : STAGE_STOPPED;
         return;
     }
     stage->state = STAGE_STOPPING;
