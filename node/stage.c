@@ -233,10 +233,19 @@ static void add_checkpoint(struct stage *stage)
     stage->checkpoint_taken = stage->upstream.next - 1;
     put_pair_row(batch, checkpoint_key, stage->checkpoint_own, stage->checkpoint_taken);
     batch->is_checkpoint = true;
+}
 
+/* Own entries behind the checkpoint that need not be kept, a bounded number with each batch. */
+static void add_trim(struct stage *stage)
+{
     uint64_t keep = stage->options.keep_entries;
-    if (keep > 0 && stage->checkpoint_own > keep) {
-        batch->trim_upto = min_u64(stage->checkpoint_own - keep, stage->head.last);
+
+    if (keep == 0 || stage->checkpoint_own <= keep) {
+        return;
+    }
+    uint64_t upto = min_u64(stage->checkpoint_own - keep, stage->head.last);
+    if (upto >= stage->head.oldest) {
+        stage->open->trim_upto = min_u64(upto, stage->head.oldest - 1 + BATCH_TRIM_COUNT_MAX);
     }
 }
 
@@ -266,6 +275,7 @@ static void hand_over(struct stage *stage)
     if (is_checkpoint_due(stage)) {
         add_checkpoint(stage);
     }
+    add_trim(stage);
     stage->cursor_saved = stage->upstream.next - 1;
     stage->committed_ms = now_ms(stage);
     put_pair_row(batch, cursor_key, stage->upstream.epoch, stage->cursor_saved);
@@ -308,8 +318,7 @@ void stage_committed(struct stage *stage, struct batch *batch, enum status statu
         memcpy(stage->head.chain, last->chain, sizeof last->chain);
         publish(stage, batch);
     }
-    stage->head.oldest =
-        max_u64(stage->head.oldest, min_u64(batch->trim_upto, stage->head.last) + 1);
+    stage->head.oldest = max_u64(stage->head.oldest, batch->trim_upto + 1);
     if (batch->entry_count > 0 && role->committed != NULL) {
         role->committed(stage->options.state, &stage->head, batch->entries, batch->entry_count);
     }

@@ -33,6 +33,7 @@ void fake_journal_append(struct fake_journal *journal, const struct entry *entry
 void fake_journal_trim(struct fake_journal *journal, uint64_t upto)
 {
     ENSURE(upto <= journal->head.last);
+    ENSURE(upto < journal->head.oldest + BATCH_TRIM_COUNT_MAX);
     journal->head.oldest = max_u64(journal->head.oldest, upto + 1);
 }
 

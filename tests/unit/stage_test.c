@@ -604,6 +604,31 @@ static void own_entries_are_forgotten_only_behind_the_checkpoint(void)
     close_setup(&setup);
 }
 
+static void trimming_goes_on_with_the_batches_behind_the_checkpoint(void)
+{
+    const uint64_t count = BATCH_TRIM_COUNT_MAX + 5000;
+    struct setup setup;
+
+    open_setup(&setup, &tally_role);
+    setup.options.checkpoint_entries = count;
+    setup.options.keep_entries = 10;
+    add_upstream_times(&setup, TALLY_ONE, count + 1);
+    start(&setup);
+    deliver(&setup, 1, count / 2);
+    fake_world_settle(&setup.world, setup.stage);
+    deliver(&setup, count / 2 + 1, count);
+    fake_world_settle(&setup.world, setup.stage);
+    EXPECT_TRUE(setup.world.journal.head.oldest <= BATCH_TRIM_COUNT_MAX + 1);
+    for (int i = 0; i < 2; i++) {
+        deliver(&setup, count + 1, count + 1);
+        fake_world_pass(&setup.world, setup.stage, 1000);
+        fake_world_settle(&setup.world, setup.stage);
+    }
+    EXPECT_EQ(setup.world.journal.head.oldest, count - 10 + 1);
+    EXPECT_EQ(stage_head(setup.stage).oldest, count - 10 + 1);
+    close_setup(&setup);
+}
+
 /* --- Recovery ------------------------------------------------------------------------ */
 
 static void fill_upstream(struct setup *setup, uint64_t *random)
@@ -1104,6 +1129,7 @@ static const struct test_case cases[] = {
     CASE(a_checkpoint_waits_until_all_is_settled),
     CASE(a_cursor_that_moved_in_silence_is_saved_after_a_second),
     CASE(own_entries_are_forgotten_only_behind_the_checkpoint),
+    CASE(trimming_goes_on_with_the_batches_behind_the_checkpoint),
     CASE(a_crash_at_any_point_gives_the_same_feed),
     CASE(nothing_is_committed_or_published_while_recovering),
     CASE(a_role_that_decides_otherwise_is_caught),
