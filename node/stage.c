@@ -81,6 +81,7 @@ struct stage {
     uint64_t recover_until;    /* The cursor to reach before going live. */
     uint64_t compare_next;     /* The own entry that recovery must produce next. */
     uint64_t settled_seq;      /* Source: the last entry so far that settles. */
+    uint64_t source_ms;        /* Source: the time of the last entry. */
     struct buffer inbox;       /* Upstream entries that wait for their turn, in stored form. */
     struct bytes inbox_left;
     struct buffer expected; /* Own entries from compare_next on, in stored form. */
@@ -90,14 +91,22 @@ struct stage {
 
 /* --- Effects, rows, reports: what a role is handed ---------------------------------- */
 
+/* The time of a new entry of a source: the clock may have been set back since the last one. */
+static uint64_t source_time_ms(struct stage *stage)
+{
+    const struct world *world = stage->options.world;
+
+    stage->source_ms = max_u64(stage->source_ms, world->now_ms(world->context));
+    return stage->source_ms;
+}
+
 void effect_append(struct effects *effects, uint16_t kind, struct bytes body)
 {
     struct stage *stage = effects->stage;
     const struct entry *cause = effects->cause;
     struct entry entry = {
         .seq = stage->next_seq++,
-        .time_ms = cause != NULL ? cause->time_ms
-                                 : stage->options.world->now_ms(stage->options.world->context),
+        .time_ms = cause != NULL ? cause->time_ms : source_time_ms(stage),
         .kind = kind,
         .version = PROTO_VERSION,
         .cause_first = cause != NULL ? stage->range_first : 0,
@@ -610,23 +619,25 @@ enum status stage_load_row(struct stage *stage, uint8_t table, struct bytes key,
     return stage->options.role->load(stage->options.state, table, key, value);
 }
 
-/* A source meets its own entries again. */
+/* A source meets its own entries again; the last one, at least, for its time. */
 static enum status restore_source(struct stage *stage)
 {
     const struct role *role = stage->options.role;
     struct entry entry;
 
-    while (stage->compare_next <= stage->head.last) {
+    stage->compare_next = min_u64(stage->checkpoint_own + 1, max_u64(stage->head.last, 1));
+    for (; stage->compare_next <= stage->head.last; stage->compare_next++) {
         enum status status = next_expected(stage, &entry);
+        if (status == STATUS_OK && entry.seq > stage->checkpoint_own) {
+            status = role->restore(stage->options.state, &entry);
+        }
         if (status != STATUS_OK) {
             return status == STATUS_END ? STATUS_CORRUPT : status;
         }
-        status = role->restore(stage->options.state, &entry);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        stage->compare_next++;
+        stage->source_ms = entry.time_ms;
     }
+    stage->next_seq = stage->head.last + 1;
+    stage->settled_seq = stage->head.last; /* A batch's last entry settles. */
     return STATUS_OK;
 }
 
@@ -647,8 +658,6 @@ enum status stage_begin(struct stage *stage, const struct journal_head *head)
     enum status status = role->loaded(stage->options.state, stage->options.world, head);
     if (status == STATUS_OK && role->is_source) {
         status = restore_source(stage);
-        stage->next_seq = head->last + 1;
-        stage->settled_seq = head->last; /* A batch's last entry settles. */
     }
     if (status != STATUS_OK) {
         return status;
