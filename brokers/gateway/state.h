@@ -37,8 +37,11 @@ bool intake_is_full(const struct gateway *gateway, struct refusal *refusal);
 void intake_take(struct gateway *gateway, const struct submission *submission, struct bytes user,
                  struct effects *effects, struct verdict *verdict);
 
-/* Appends a tick with the world's time, or the configured rules. */
+/* Appends a tick with the world's time, or with that of the last tick when the clock was set back
+ * in between. */
 void intake_tick(struct gateway *gateway, struct effects *effects);
+
+/* Appends the rules of the configuration. */
 void intake_rules(struct gateway *gateway, struct effects *effects);
 
 /* Takes an entry of the journal in again. STATUS_CORRUPT when it makes no sense. */
