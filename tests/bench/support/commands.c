@@ -28,8 +28,8 @@ void need_template_init(struct need_template *template)
         .product = bytes_from_text(PRODUCT_SAMPLE),
         .quantity = 256,
         .class_number = 1,
-        .due = 20000,
-        .latest = 20100,
+        .due = 36500,
+        .latest = 36600,
         .at = 1700000000000,
     };
 
