@@ -39,7 +39,7 @@ void system_connect(const struct system *system, const char *broker, struct deal
     dealer_open(dealer, path);
 }
 
-/* True when the command line of `process` ends with `role`. */
+/* True when the first argument of `process` is `role`. */
 static bool is_role(pid_t process, const char *role)
 {
     char path[64];
@@ -53,8 +53,8 @@ static bool is_role(pid_t process, const char *role)
     size_t size = fread(line, 1, sizeof line - 1, file);
     fclose(file);
     line[size] = '\0';
-    size_t role_size = strlen(role) + 1;
-    return size > role_size && memcmp(line + size - role_size, role, role_size) == 0;
+    size_t name_size = strlen(line) + 1;
+    return name_size < size && strcmp(line + name_size, role) == 0;
 }
 
 pid_t system_role(const struct system *system, const char *role)
