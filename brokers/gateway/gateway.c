@@ -11,6 +11,7 @@
 #include "brokers/gateway/gateway.h"
 
 #include "brokers/gateway/state.h"
+#include "node/reply.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -202,7 +203,7 @@ static void message(void *state, const struct client_message *message, struct ef
         return;
     }
     gateway->counters.malformed++;
-    if (answers_refuse(gateway->world, message->peer, header.id, &refusal) != STATUS_OK) {
+    if (reply_refused(gateway->world, message->peer, header.id, &refusal, 0) != STATUS_OK) {
         gateway->counters.undelivered++;
     }
 }
