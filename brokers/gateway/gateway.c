@@ -261,9 +261,11 @@ static void save(void *state, struct rows_out *rows)
         rows_put(rows, GATEWAY_SUBMITTERS, names_text(&gateway->submitters, i),
                  (struct bytes){value, sizeof value});
     }
-    gateway->scratch.size = 0;
-    proto_encode(&RULES_PUT, &gateway->rules, &gateway->scratch);
-    rows_put(rows, GATEWAY_RULES, (struct bytes){0}, buffer_view(&gateway->scratch));
+    if (gateway->rules.kept_max > 0) {
+        gateway->scratch.size = 0;
+        proto_encode(&RULES_PUT, &gateway->rules, &gateway->scratch);
+        rows_put(rows, GATEWAY_RULES, (struct bytes){0}, buffer_view(&gateway->scratch));
+    }
     store_u64(value, gateway->counters.refused);
     rows_put(rows, GATEWAY_COUNTERS, (struct bytes){0}, (struct bytes){value, sizeof value});
 }
