@@ -142,6 +142,9 @@ static void take_subscribe(struct dispatch *dispatch, const struct client_messag
         };
         dispatch->counters.resets++;
         (void)reply(dispatch->world, message->peer, header->id, &RESET, &reset);
+        if (known != NULL) { /* What it follows from now on is up to its next one. */
+            subscribers_remove(&dispatch->subscribers, known);
+        }
         return;
     }
     struct subscriber *subscriber = subscribers_add(&dispatch->subscribers, message->peer);

@@ -15,6 +15,7 @@
 struct chunk {
     uint64_t first; /* 0: unused. */
     uint64_t last;
+    uint64_t stream_last; /* That of the stream when it was made: the message tells it. */
     struct parcel *body;
 };
 
