@@ -7,6 +7,10 @@
 #include "proto/field.h"
 
 #include <msgpack.h>
+#include <string.h>
+
+#define SHORT_TEXT 0xa0 /* MessagePack's fixstr: the size is in the head. */
+#define SHORT_TEXT_SIZE_MAX 31
 
 static void write_record(msgpack_packer *packer, const struct message *message, const void *record);
 
@@ -16,8 +20,15 @@ static int append_packed(void *target, const char *data, size_t size)
     return 0;
 }
 
+/* Keys and most texts are short: head and bytes at once. */
 static void write_text(msgpack_packer *packer, struct bytes text)
 {
+    if (text.size > 0 && text.size <= SHORT_TEXT_SIZE_MAX) {
+        uint8_t *room = buffer_extend(packer->data, 1 + text.size);
+        room[0] = (uint8_t)(SHORT_TEXT | text.size);
+        memcpy(room + 1, text.data, text.size);
+        return;
+    }
     msgpack_pack_str(packer, text.size);
     msgpack_pack_str_body(packer, text.data, text.size);
 }
@@ -95,14 +106,15 @@ static void write_field(msgpack_packer *packer, const struct field *field, const
     UNREACHABLE();
 }
 
-static size_t count_written(const struct message *message, const void *record)
+/* A bit for each field that is written, so that each is looked at once. */
+static uint64_t find_written(const struct message *message, const void *record)
 {
-    size_t count = 0;
+    uint64_t written = 0;
 
     for (size_t i = 0; i < message->field_count; i++) {
-        count += field_is_written(&message->fields[i], record);
+        written |= (uint64_t)field_is_written(&message->fields[i], record) << i;
     }
-    return count;
+    return written;
 }
 
 static void write_record(msgpack_packer *packer, const struct message *message, const void *record)
@@ -111,13 +123,12 @@ static void write_record(msgpack_packer *packer, const struct message *message, 
         write_field(packer, &message->fields[0], record);
         return;
     }
-    msgpack_pack_map(packer, count_written(message, record));
-    for (size_t i = 0; i < message->field_count; i++) {
-        const struct field *field = &message->fields[i];
-        if (field_is_written(field, record)) {
-            write_text(packer, (struct bytes){(const uint8_t *)field->name, field->name_size});
-            write_field(packer, field, record);
-        }
+    uint64_t written = find_written(message, record);
+    msgpack_pack_map(packer, (size_t)__builtin_popcountll(written));
+    for (; written != 0; written &= written - 1) {
+        const struct field *field = &message->fields[__builtin_ctzll(written)];
+        write_text(packer, (struct bytes){(const uint8_t *)field->name, field->name_size});
+        write_field(packer, field, record);
     }
 }
 
