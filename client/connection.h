@@ -57,7 +57,6 @@ struct submissions {
     uint64_t batch;        /* Number of the last message sent. */
     uint64_t later_due_ms; /* No slot that waits is due before. */
     uint32_t timeout_ms;
-    struct submission *commands; /* The message being made: COMMANDS_PER_SUBMIT_MAX. */
 };
 
 struct stream {
@@ -103,8 +102,10 @@ struct incoming {
 MUST_USE enum status receive_message(struct maillon *connection, struct link *link,
                                      struct incoming *message);
 MUST_USE enum status send_message(struct maillon *connection, struct link *link,
-                                  const struct message *message, struct bytes id,
-                                  const void *record);
+                                  const struct message *message, const void *record);
+/* The same with what is in `connection->body` already. The answer repeats `id`. */
+MUST_USE enum status send_body(struct maillon *connection, struct link *link,
+                               const struct message *message, struct bytes id);
 /* Decodes into `record`, or counts nonsense and returns false. */
 MUST_USE bool decode_body(struct maillon *connection, const struct message *message,
                           struct bytes body, void *record);

@@ -278,17 +278,23 @@ enum status receive_message(struct maillon *connection, struct link *link, struc
     return STATUS_AGAIN;
 }
 
-enum status send_message(struct maillon *connection, struct link *link,
-                         const struct message *message, struct bytes id, const void *record)
+enum status send_body(struct maillon *connection, struct link *link, const struct message *message,
+                      struct bytes id)
 {
     struct header header = {
         .version = PROTO_VERSION, .type = bytes_from_text(message->name), .id = id};
 
     connection->header.size = 0;
-    connection->body.size = 0;
     proto_encode(&HEADER, &header, &connection->header);
-    proto_encode(message, record, &connection->body);
     return link_send(link, buffer_view(&connection->header), buffer_view(&connection->body));
+}
+
+enum status send_message(struct maillon *connection, struct link *link,
+                         const struct message *message, const void *record)
+{
+    connection->body.size = 0;
+    proto_encode(message, record, &connection->body);
+    return send_body(connection, link, message, (struct bytes){0});
 }
 
 bool decode_body(struct maillon *connection, const struct message *message, struct bytes body,

@@ -115,8 +115,7 @@ static void subscribe(struct maillon *connection)
 {
     struct stream *stream = &connection->stream;
 
-    if (send_message(connection, stream->link, &SUBSCRIBE, (struct bytes){0}, &stream->request) ==
-        STATUS_OK) {
+    if (send_message(connection, stream->link, &SUBSCRIBE, &stream->request) == STATUS_OK) {
         stream->is_told = true;
         stream->is_used = true;
         stream->done_count = 0;
@@ -267,7 +266,7 @@ static void acknowledge(struct maillon *connection, uint64_t least)
     struct credit credit = {.n = stream->done_count, .ack = stream->request.after};
 
     if (stream->is_told && stream->done_count >= least &&
-        send_message(connection, stream->link, &CREDIT, (struct bytes){0}, &credit) == STATUS_OK) {
+        send_message(connection, stream->link, &CREDIT, &credit) == STATUS_OK) {
         stream->done_count = 0;
     }
 }

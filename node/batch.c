@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 
-#define TRIM_COUNT_MAX 10000
-
 struct entry *batch_append(struct batch *batch, const struct entry *entry)
 {
     GROW(batch->entries, batch->entry_capacity, batch->entry_count + 1);
@@ -123,7 +121,7 @@ static enum status write_all(struct batch *batch, struct journal_transaction *tx
         status = write_rows(batch, txn);
     }
     if (status == STATUS_OK && batch->trim_upto > 0) {
-        status = journal_trim(txn, batch->trim_upto, TRIM_COUNT_MAX, &trimmed);
+        status = journal_trim(txn, batch->trim_upto, BATCH_TRIM_COUNT_MAX, &trimmed);
     }
     return status;
 }

@@ -6,6 +6,8 @@
 
 #include "journal/journal.h"
 
+#define BATCH_TRIM_COUNT_MAX 20000 /* More than a batch appends, so that trimming keeps up. */
+
 struct batch_row {
     uint8_t table;
     bool is_deleted;
@@ -27,7 +29,7 @@ struct batch {
     size_t row_count;
     size_t row_capacity;
     struct buffer rows_bytes;
-    uint64_t trim_upto; /* 0: nothing to forget. */
+    uint64_t trim_upto; /* 0: nothing to forget; at most BATCH_TRIM_COUNT_MAX entries on. */
     bool is_checkpoint;
 };
 

@@ -19,12 +19,15 @@
 #include <string.h>
 
 #define ASK_AGAIN_MS 1000
+#define SHORT_MS_MAX 1000     /* A head that entries overtook on another socket is not older. */
 #define CURSOR_COMMIT_MS 1000 /* A cursor that moved without own entries is saved this late. */
 #define READ_SIZE ((size_t)256 * 1024)
 #define PUBLISH_SIZE ((size_t)64 * 1024)
 #define REPLAY_SIZE_MAX ((uint64_t)512 * 1024)
 #define COUNTER_COUNT_MAX 64
 #define COMMAND_ROOM COMMANDS_PER_SUBMIT_MAX /* What one client message may append. */
+#define GROUP_COUNT_MAX 256 /* Entries that a source lets the others decide on at once. */
+#define STEP_MS_MAX 20      /* Then the loop has its turn. */
 
 static const struct bytes cursor_key = {(const uint8_t *)"cursor", 6};
 static const struct bytes checkpoint_key = {(const uint8_t *)"checkpoint", 10};
@@ -43,6 +46,7 @@ struct upstream {
     uint64_t next;       /* The entry to step next. */
     uint64_t last_known; /* It has at least this many. */
     uint64_t asked_ms;   /* When a replay was last asked for, 0: none is under way. */
+    uint64_t short_ms;   /* Since when its head lies before what was taken in, 0: it does not. */
 };
 
 struct effects {
@@ -76,12 +80,25 @@ struct stage {
     uint64_t committed_ms;     /* When that was. */
     uint64_t recover_until;    /* The cursor to reach before going live. */
     uint64_t compare_next;     /* The own entry that recovery must produce next. */
-    struct buffer expected;    /* Own entries from compare_next on, in stored form. */
+    uint64_t settled_seq;      /* Source: the last entry so far that settles. */
+    uint64_t source_ms;        /* Source: the time of the last entry. */
+    struct buffer inbox;       /* Upstream entries that wait for their turn, in stored form. */
+    struct bytes inbox_left;
+    struct buffer expected; /* Own entries from compare_next on, in stored form. */
     struct bytes expected_left;
     struct buffer scratch;
 };
 
 /* --- Effects, rows, reports: what a role is handed ---------------------------------- */
+
+/* The time of a new entry of a source: the clock may have been set back since the last one. */
+static uint64_t source_time_ms(struct stage *stage)
+{
+    const struct world *world = stage->options.world;
+
+    stage->source_ms = max_u64(stage->source_ms, world->now_ms(world->context));
+    return stage->source_ms;
+}
 
 void effect_append(struct effects *effects, uint16_t kind, struct bytes body)
 {
@@ -89,8 +106,7 @@ void effect_append(struct effects *effects, uint16_t kind, struct bytes body)
     const struct entry *cause = effects->cause;
     struct entry entry = {
         .seq = stage->next_seq++,
-        .time_ms = cause != NULL ? cause->time_ms
-                                 : stage->options.world->now_ms(stage->options.world->context),
+        .time_ms = cause != NULL ? cause->time_ms : source_time_ms(stage),
         .kind = kind,
         .version = PROTO_VERSION,
         .cause_first = cause != NULL ? stage->range_first : 0,
@@ -99,6 +115,10 @@ void effect_append(struct effects *effects, uint16_t kind, struct bytes body)
     };
 
     ENSURE(body.size <= JOURNAL_BODY_SIZE_MAX);
+    if (stage->options.role->is_source && entry.seq >= stage->settled_seq + GROUP_COUNT_MAX) {
+        entry.flags = ENTRY_SETTLES;
+        stage->settled_seq = entry.seq;
+    }
     batch_append(stage->open, &entry);
 }
 
@@ -198,6 +218,8 @@ static void ask_if_behind(struct stage *stage)
     }
 }
 
+static void work_off(struct stage *stage);
+
 /* --- Handing batches to the world ---------------------------------------------------- */
 
 static bool is_checkpoint_due(const struct stage *stage)
@@ -207,8 +229,8 @@ static bool is_checkpoint_due(const struct stage *stage)
     uint64_t since =
         taken - (stage->options.role->is_source ? stage->checkpoint_own : stage->checkpoint_taken);
 
-    return since >= stage->options.checkpoint_entries ||
-           (stage->state == STAGE_STOPPING && since > 0);
+    return is_settled(stage) && (since >= stage->options.checkpoint_entries ||
+                                 (stage->state == STAGE_STOPPING && since > 0));
 }
 
 static void add_checkpoint(struct stage *stage)
@@ -220,10 +242,19 @@ static void add_checkpoint(struct stage *stage)
     stage->checkpoint_taken = stage->upstream.next - 1;
     put_pair_row(batch, checkpoint_key, stage->checkpoint_own, stage->checkpoint_taken);
     batch->is_checkpoint = true;
+}
 
+/* Own entries behind the checkpoint that need not be kept, a bounded number with each batch. */
+static void add_trim(struct stage *stage)
+{
     uint64_t keep = stage->options.keep_entries;
-    if (keep > 0 && stage->checkpoint_own > keep) {
-        batch->trim_upto = min_u64(stage->checkpoint_own - keep, stage->head.last);
+
+    if (keep == 0 || stage->checkpoint_own <= keep) {
+        return;
+    }
+    uint64_t upto = min_u64(stage->checkpoint_own - keep, stage->head.last);
+    if (upto >= stage->head.oldest) {
+        stage->open->trim_upto = min_u64(upto, stage->head.oldest - 1 + BATCH_TRIM_COUNT_MAX);
     }
 }
 
@@ -248,10 +279,12 @@ static void hand_over(struct stage *stage)
     struct batch *batch = stage->open;
     if (stage->options.role->is_source && batch->entry_count > 0) {
         batch->entries[batch->entry_count - 1].flags |= ENTRY_SETTLES;
+        stage->settled_seq = batch->entries[batch->entry_count - 1].seq;
     }
-    if (is_checkpoint_due(stage) && is_settled(stage)) {
+    if (is_checkpoint_due(stage)) {
         add_checkpoint(stage);
     }
+    add_trim(stage);
     stage->cursor_saved = stage->upstream.next - 1;
     stage->committed_ms = now_ms(stage);
     put_pair_row(batch, cursor_key, stage->upstream.epoch, stage->cursor_saved);
@@ -281,21 +314,20 @@ void stage_committed(struct stage *stage, struct batch *batch, enum status statu
     const struct role *role = stage->options.role;
 
     ENSURE(batch == stage->committing);
-    stage->cursor_durable = stage->cursor_saved;
     if (status != STATUS_OK) {
         fail(stage, status == STATUS_FULL
                         ? "the journal is full: nothing more can be taken in; make room and restart"
                         : "a commit failed, its outcome is unknown: restart to find out");
         return;
     }
+    stage->cursor_durable = stage->cursor_saved;
     if (batch->entry_count > 0) {
         const struct entry *last = &batch->entries[batch->entry_count - 1];
         stage->head.last = last->seq;
         memcpy(stage->head.chain, last->chain, sizeof last->chain);
         publish(stage, batch);
     }
-    stage->head.oldest =
-        max_u64(stage->head.oldest, min_u64(batch->trim_upto, stage->head.last) + 1);
+    stage->head.oldest = max_u64(stage->head.oldest, batch->trim_upto + 1);
     if (batch->entry_count > 0 && role->committed != NULL) {
         role->committed(stage->options.state, &stage->head, batch->entries, batch->entry_count);
     }
@@ -305,7 +337,7 @@ void stage_committed(struct stage *stage, struct batch *batch, enum status statu
     if (stage->state == STAGE_STOPPING && stage->committing == NULL) {
         stage->state = STAGE_STOPPED;
     }
-    ask_if_behind(stage);
+    work_off(stage);
 }
 
 /* --- Recovery: what comes out again must be what is stored ---------------------------- */
@@ -399,24 +431,74 @@ static void take(struct stage *stage, const struct entry *entry)
     }
 }
 
-void stage_entries(struct stage *stage, uint32_t upstream, struct bytes stored)
+/* Steps what is in the inbox until it is empty, there is no room, or the loop wants its turn. */
+static void work_off(struct stage *stage)
 {
     struct entry entry;
+    uint64_t end_ms = now_ms(stage) + STEP_MS_MAX;
 
-    ENSURE(upstream == 0);
-    /* Bytes that did not survive the way end the loop like the end does: they are asked for again.
-     */
-    while (is_stepping(stage) && entry_load(&stored, &entry) == STATUS_OK) {
+    while (is_stepping(stage) && stage->inbox_left.size > 0 && has_room(stage)) {
+        if (now_ms(stage) >= end_ms) {
+            world_of(stage)->wake_at(world_of(stage)->context, end_ms);
+            break;
+        }
+        /* Bytes that did not survive the way are asked for again. */
+        if (entry_load(&stage->inbox_left, &entry) != STATUS_OK) {
+            stage->inbox_left = (struct bytes){0};
+            break;
+        }
         stage->upstream.last_known = max_u64(stage->upstream.last_known, entry.seq);
-        if (entry.seq > stage->upstream.next || !has_room(stage)) {
+        if (entry.seq > stage->upstream.next) {
+            stage->inbox_left = (struct bytes){0};
             break;
         }
         if (entry.seq == stage->upstream.next) {
             take(stage, &entry);
         }
     }
-    ask_if_behind(stage);
+    if (stage->inbox_left.size == 0) {
+        ask_if_behind(stage);
+    }
     hand_over(stage);
+}
+
+/* The upstream feed is known to hold at least the first of these entries. */
+static void note_first(struct stage *stage, struct bytes stored)
+{
+    struct entry entry;
+
+    if (entry_load(&stored, &entry) == STATUS_OK) {
+        stage->upstream.last_known = max_u64(stage->upstream.last_known, entry.seq);
+    }
+}
+
+void stage_entries(struct stage *stage, uint32_t upstream, struct bytes stored)
+{
+    ENSURE(upstream == 0);
+    if (stage->inbox_left.size > 0) {
+        note_first(stage, stored); /* The feed keeps it: it is asked for when its turn comes. */
+        return;
+    }
+    stage->inbox.size = 0;
+    buffer_append(&stage->inbox, stored.data, stored.size);
+    stage->inbox_left = buffer_view(&stage->inbox);
+    work_off(stage);
+}
+
+/* Whether the upstream feed ends before what was taken in of it, and goes on to say so: entries and
+ * heads come by two sockets, so one such head may only be late. */
+static bool is_shorter(struct stage *stage, uint64_t last)
+{
+    struct upstream *upstream = &stage->upstream;
+
+    if (last >= max_u64(upstream->next - 1, stage->recover_until)) {
+        upstream->short_ms = 0;
+        return false;
+    }
+    if (upstream->short_ms == 0) {
+        upstream->short_ms = now_ms(stage);
+    }
+    return now_ms(stage) >= upstream->short_ms + SHORT_MS_MAX;
 }
 
 void stage_upstream_head(struct stage *stage, uint32_t upstream, const struct journal_head *head)
@@ -436,7 +518,7 @@ void stage_upstream_head(struct stage *stage, uint32_t upstream, const struct jo
         fail(stage, "upstream no longer keeps the entries needed here: restore from a backup");
         return;
     }
-    if (head->last + 1 < stage->upstream.next) {
+    if (is_shorter(stage, head->last)) {
         fail(stage, "the upstream journal is shorter than it was: restore them together");
         return;
     }
@@ -463,8 +545,7 @@ bool stage_takes_messages(const struct stage *stage)
 void stage_timer(struct stage *stage, uint64_t now)
 {
     (void)now;
-    ask_if_behind(stage);
-    hand_over(stage);
+    work_off(stage);
 }
 
 void stage_wake(struct stage *stage, uint64_t now)
@@ -472,6 +553,9 @@ void stage_wake(struct stage *stage, uint64_t now)
     const struct role *role = stage->options.role;
     struct effects effects = {.stage = stage};
 
+    if (stage->inbox_left.size > 0) {
+        work_off(stage);
+    }
     if (stage->state != STAGE_LIVE || role->wake == NULL) {
         return;
     }
@@ -501,6 +585,7 @@ void stage_close(struct stage *stage)
     batch_deinit(&stage->batches[0]);
     batch_deinit(&stage->batches[1]);
     buffer_deinit(&stage->expected);
+    buffer_deinit(&stage->inbox);
     buffer_deinit(&stage->scratch);
     free(stage);
 }
@@ -534,23 +619,25 @@ enum status stage_load_row(struct stage *stage, uint8_t table, struct bytes key,
     return stage->options.role->load(stage->options.state, table, key, value);
 }
 
-/* A source meets its own entries again. */
+/* A source meets its own entries again; the last one, at least, for its time. */
 static enum status restore_source(struct stage *stage)
 {
     const struct role *role = stage->options.role;
     struct entry entry;
 
-    while (stage->compare_next <= stage->head.last) {
+    stage->compare_next = min_u64(stage->checkpoint_own + 1, max_u64(stage->head.last, 1));
+    for (; stage->compare_next <= stage->head.last; stage->compare_next++) {
         enum status status = next_expected(stage, &entry);
+        if (status == STATUS_OK && entry.seq > stage->checkpoint_own) {
+            status = role->restore(stage->options.state, &entry);
+        }
         if (status != STATUS_OK) {
             return status == STATUS_END ? STATUS_CORRUPT : status;
         }
-        status = role->restore(stage->options.state, &entry);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        stage->compare_next++;
+        stage->source_ms = entry.time_ms;
     }
+    stage->next_seq = stage->head.last + 1;
+    stage->settled_seq = stage->head.last; /* A batch's last entry settles. */
     return STATUS_OK;
 }
 
@@ -571,7 +658,6 @@ enum status stage_begin(struct stage *stage, const struct journal_head *head)
     enum status status = role->loaded(stage->options.state, stage->options.world, head);
     if (status == STATUS_OK && role->is_source) {
         status = restore_source(stage);
-        stage->next_seq = head->last + 1;
     }
     if (status != STATUS_OK) {
         return status;
@@ -587,8 +673,10 @@ enum status stage_begin(struct stage *stage, const struct journal_head *head)
 
 void stage_stop(struct stage *stage)
 {
+    if (stage->state == STAGE_LOADING || stage->state == STAGE_RECOVERING) {
+        stage->state = STAGE_STOPPED;
+    }
     if (stage->state != STAGE_LIVE) {
-        stage->state = stage->state == STAGE_FAILED ? STAGE_FAILED : STAGE_STOPPED;
         return;
     }
     stage->state = STAGE_STOPPING;

@@ -261,6 +261,25 @@ static const struct field tick_fields[] = {
 const struct message TICK = MESSAGE("tick", tick, tick_fields, .kind = KIND_TICK,
                                     .text = "Time as data. Made by the gateway alone.");
 
+#define WEIGHT_MAX ((1 << 20) - 1)
+#define TRANCHE_MAX 1000000
+#define RULE(member, low, high, words)                                                             \
+    UINT(rules_put, member, #member, low, high, .required = true, .text = words)
+
+static const struct field rules_put_fields[] = {
+    RULE(per_kilometre, 0, WEIGHT_MAX, "Cost of a kilometre."),
+    RULE(other_region, 0, WEIGHT_MAX, "Cost of leaving the region."),
+    RULE(other_country, 0, WEIGHT_MAX, "Cost of leaving the country."),
+    RULE(per_day_late, 0, WEIGHT_MAX, "Cost of a day behind due."),
+    RULE(kept_max, 1, 256, "Matches listed for each need."),
+    RULE(tranche_1, 0, TRANCHE_MAX, "Lots in the first tranche; 0 for a single one."),
+    RULE(tranche_2, 0, TRANCHE_MAX, "Lots in the first two tranches."),
+    RULE(tranche_3, 0, TRANCHE_MAX, "Lots in the first three tranches."),
+};
+const struct message RULES_PUT =
+    MESSAGE("rules.put", rules_put, rules_put_fields, .kind = KIND_RULES_PUT,
+            .text = "What the decision weighs by. Made by the gateway from its configuration.");
+
 /* Events. */
 
 static const struct field assignment_fields[] = {

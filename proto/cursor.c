@@ -188,7 +188,7 @@ enum status cursor_next(struct cursor *cursor, struct value *value)
     return check_container(cursor, value);
 }
 
-enum status cursor_key(struct cursor *cursor, struct bytes *key)
+enum status cursor_key_slow(struct cursor *cursor, struct bytes *key)
 {
     struct value value;
     enum status status = cursor_next(cursor, &value);

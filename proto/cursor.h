@@ -50,8 +50,20 @@ static inline struct cursor cursor_over(struct bytes bytes)
 /* Reads one value; of a container its head alone. STATUS_MALFORMED sets `problem`. */
 MUST_USE enum status cursor_next(struct cursor *cursor, struct value *value);
 
-/* Reads a map's key: text. */
-MUST_USE enum status cursor_key(struct cursor *cursor, struct bytes *key);
+/* Reads a map's key: text. The second is for keys of more than 31 bytes and for what is no key. */
+MUST_USE enum status cursor_key_slow(struct cursor *cursor, struct bytes *key);
+static inline MUST_USE enum status cursor_key(struct cursor *cursor, struct bytes *key)
+{
+    size_t left = (size_t)(cursor->end - cursor->at);
+    size_t size = left == 0 ? left : (size_t)cursor->at[0] - 0xa0; /* Huge for other types. */
+
+    if (size >= 32 || size >= left) {
+        return cursor_key_slow(cursor, key);
+    }
+    *key = (struct bytes){.data = cursor->at + 1, .size = size};
+    cursor->at += size + 1;
+    return STATUS_OK;
+}
 
 /* Passes one value with all that is in it, and checks it in full. */
 MUST_USE enum status cursor_skip(struct cursor *cursor);

@@ -176,7 +176,7 @@ static bool is_named(const struct field *field, struct bytes key)
     return field->name_size == key.size && memcmp(field->name, key.data, key.size) == 0;
 }
 
-static size_t find_field(const struct message *message, size_t expected, struct bytes key)
+static inline size_t find_field(const struct message *message, size_t expected, struct bytes key)
 {
     for (size_t i = expected; i < message->field_count; i++) {
         if (is_named(&message->fields[i], key)) {

@@ -106,7 +106,7 @@ static void write_field(msgpack_packer *packer, const struct field *field, const
     UNREACHABLE();
 }
 
-/* A bit for each field that is written, so that each is looked at once. */
+/* A bit for each field that is written. */
 static uint64_t find_written(const struct message *message, const void *record)
 {
     uint64_t written = 0;
@@ -125,10 +125,12 @@ static void write_record(msgpack_packer *packer, const struct message *message, 
     }
     uint64_t written = find_written(message, record);
     msgpack_pack_map(packer, (size_t)__builtin_popcountll(written));
-    for (; written != 0; written &= written - 1) {
-        const struct field *field = &message->fields[__builtin_ctzll(written)];
-        write_text(packer, (struct bytes){(const uint8_t *)field->name, field->name_size});
-        write_field(packer, field, record);
+    for (size_t i = 0; i < message->field_count; i++) {
+        const struct field *field = &message->fields[i];
+        if ((written >> i & 1) != 0) {
+            write_text(packer, (struct bytes){(const uint8_t *)field->name, field->name_size});
+            write_field(packer, field, record);
+        }
     }
 }
 

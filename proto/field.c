@@ -163,7 +163,7 @@ void field_bounds(const struct field *field, char text[BOUNDS_TEXT_SIZE])
 }
 
 COLD static enum status refuse_bounds(struct refusal *refusal, const char *code,
-                                 const struct field *field)
+                                      const struct field *field)
 {
     char bounds[BOUNDS_TEXT_SIZE];
 
@@ -229,7 +229,10 @@ bool field_is_absent(const struct field *field, const void *record)
     case FIELD_TEXT:
     case FIELD_BIN:
     case FIELD_RAW:
-        return bytes_equal(*(const struct bytes *)value, absent_bytes(field));
+        if (field->absent_text == NULL) {
+            return ((const struct bytes *)value)->size == 0;
+        }
+        return bytes_equal(*(const struct bytes *)value, bytes_from_text(field->absent_text));
     case FIELD_UINTS:
         return ((const struct uint_list *)value)->count == 0;
     case FIELD_LIST:

@@ -42,8 +42,8 @@ static inline struct bytes field_bytes(const struct field *field, const void *re
 #define COLD __attribute__((cold, noinline))
 
 /* Fills `refusal`; STATUS_MALFORMED for CODE_MALFORMED, else STATUS_INVALID. */
-COLD enum status refuse(struct refusal *refusal, const char *code, const char *field, const char *why,
-                   ...) PRINTF_LIKE(4, 5);
+COLD enum status refuse(struct refusal *refusal, const char *code, const char *field,
+                        const char *why, ...) PRINTF_LIKE(4, 5);
 /* Puts "list[index]." in front of the path, for what was found in an item of a list. */
 void refusal_enter(struct refusal *refusal, const char *list, size_t index);
 COLD enum status refuse_type(struct refusal *refusal, const struct field *field);

@@ -1,6 +1,6 @@
 /*
  * text.c - UTF-8 after RFC 3629, section 4: no overlong forms, no surrogates, nothing
- * above U+10FFFF. Eight plain ASCII bytes are checked at a time.
+ * above U+10FFFF. Plain ASCII, which is most text, is checked eight bytes at a time.
  */
 #include "proto/text.h"
 
@@ -73,45 +73,12 @@ static size_t take_sequence(const uint8_t *at, size_t left)
     return size;
 }
 
-/* The last bytes of a text, fewer than a word, with spaces in front; all eight of its end when it
- * has so many. */
-static uint64_t last_word(struct bytes text)
-{
-    uint64_t word = 0x2020202020202020u;
-
-    if (text.size >= 8) {
-        return load_u64(text.data + text.size - 8);
-    }
-    for (size_t i = 0; i < text.size; i++) {
-        word = word << 8 | text.data[i];
-    }
-    return word;
-}
-
-/* Most texts are short and plain: a word at a time, and the rest as part of the last word. */
-static bool is_all_plain(struct bytes text)
-{
-    for (size_t i = 0; i + 8 < text.size; i += 8) {
-        if (!is_plain_word(load_u64(text.data + i))) {
-            return false;
-        }
-    }
-    return is_plain_word(last_word(text));
-}
-
-enum text_class text_classify(struct bytes text)
+static enum text_class classify_sequences(struct bytes text)
 {
     enum text_class class = TEXT_PLAIN;
     size_t i = 0;
 
-    if (is_all_plain(text)) {
-        return TEXT_PLAIN;
-    }
     while (i < text.size) {
-        if (text.size - i >= 8 && is_plain_word(load_u64(text.data + i))) {
-            i += 8;
-            continue;
-        }
         uint8_t lead = text.data[i];
         size_t size = take_sequence(text.data + i, text.size - i);
         if (size == 0) {
@@ -123,6 +90,36 @@ enum text_class text_classify(struct bytes text)
         i += size;
     }
     return class;
+}
+
+/* Most text: ASCII. The last word overlaps the one before it; shorter text is put into a word of
+ * blanks. */
+static bool is_plain(struct bytes text)
+{
+    uint64_t word = EVERY_BYTE(' ');
+
+    if (text.size < sizeof word) {
+        for (size_t i = 0; i < text.size; i++) {
+            word = word << 8 | text.data[i];
+        }
+        return is_plain_word(word);
+    }
+    for (size_t i = 0; i + sizeof word <= text.size; i += sizeof word) {
+        memcpy(&word, text.data + i, sizeof word);
+        if (!is_plain_word(word)) {
+            return false;
+        }
+    }
+    memcpy(&word, text.data + text.size - sizeof word, sizeof word);
+    return is_plain_word(word);
+}
+
+enum text_class text_classify(struct bytes text)
+{
+    if (is_plain(text)) {
+        return TEXT_PLAIN;
+    }
+    return classify_sequences(text);
 }
 
 void text_make_plain(char *text)

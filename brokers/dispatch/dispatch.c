@@ -15,6 +15,7 @@
 #define DISPATCH_ASSIGNMENTS 2
 #define DISPATCH_STREAMS 3
 #define SEQS_PER_ROW 4096
+#define CLIENT_MESSAGE_COUNT_MAX 16 /* Of up to 64 KB each: what a client that is stuck costs. */
 
 static const struct bytes assignment_type = {(const uint8_t *)"assignment", 10};
 static const struct bytes answer_type = {(const uint8_t *)"answer", 6};
@@ -182,7 +183,8 @@ static void take_credit(struct dispatch *dispatch, const struct client_message *
                &(struct refusal){.code = CODE_STATE, .why = "there is no subscription: subscribe"});
         return;
     }
-    subscriber->credit = min_u64(subscriber->credit + request->n, dispatch->options.credit_max);
+    uint64_t more = min_u64(request->n, dispatch->options.credit_max);
+    subscriber->credit = min_u64(subscriber->credit + more, dispatch->options.credit_max);
     subscriber->acked = max_u64(subscriber->acked, min_u64(request->ack, subscriber->position));
     subscriber->is_blocked = false;
 }
@@ -372,6 +374,7 @@ static void report(const void *state, struct report_out *out)
 
 const struct role dispatch_role = {
     .name = "dispatch",
+    .client_send_count_max = CLIENT_MESSAGE_COUNT_MAX,
     .load = load,
     .loaded = loaded,
     .step = step,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define QUEUE_COUNT_MIN 64
+#define WHY_SIZE sizeof((struct refusal){0}.why)
 
 static void grow(struct answers_queue *queue)
 {
@@ -85,6 +86,23 @@ static void refuse_result(struct result *result, const struct refusal *refusal)
     result->why = bytes_from_text(refusal->why);
 }
 
+/* The entry that took a repeated command in, read back. */
+static enum status read_intake(const struct world *world, uint64_t seq, struct arena *arena,
+                               struct entry *entry, struct intake *intake)
+{
+    struct buffer stored = {0};
+    struct refusal refusal;
+    enum status status = world->read(world->context, seq, 1, &stored);
+    struct bytes kept = arena_copy(arena, buffer_view(&stored));
+
+    buffer_deinit(&stored);
+    if (status == STATUS_OK) {
+        status = entry_load(&kept, entry);
+    }
+    return status == STATUS_OK ? proto_decode(&INTAKE, entry->body, arena, intake, &refusal)
+                               : status;
+}
+
 /* The stored answer of entry `seq`, when it really holds this id and this body. */
 static void repeat_result(const struct verdict *verdict, const struct world *world,
                           struct arena *arena, struct result *result)
@@ -94,22 +112,21 @@ static void repeat_result(const struct verdict *verdict, const struct world *wor
         .field = "id",
         .why = "this submission id was used for another command",
     };
-    struct buffer stored = {0};
+    static const struct refusal unreadable = {
+        .code = CODE_STATE,
+        .field = "id",
+        .why = "this submission id was taken in; its entry cannot be read now",
+    };
     struct entry entry;
     struct intake intake;
-    struct refusal refusal;
-
-    enum status status = world->read(world->context, verdict->seq, 1, &stored);
-    struct bytes kept = arena_copy(arena, buffer_view(&stored));
-    buffer_deinit(&stored);
-    if (status == STATUS_OK) {
-        status = entry_load(&kept, &entry);
-    }
-    if (status == STATUS_OK) {
-        status = proto_decode(&INTAKE, entry.body, arena, &intake, &refusal);
-    }
     struct bytes id = {verdict->id, sizeof verdict->id};
-    if (status != STATUS_OK || !bytes_equal(intake.id, id) || entry.kind != verdict->command_kind ||
+
+    if (read_intake(world, verdict->seq, arena, &entry, &intake) != STATUS_OK) {
+        refuse_result(result, &unreadable);
+        result->retry_after_ms = RETRY_MS;
+        return;
+    }
+    if (!bytes_equal(intake.id, id) || entry.kind != verdict->command_kind ||
         hash_bytes(intake.body.data, intake.body.size) != verdict->body_hash) {
         refuse_result(result, &conflict);
         return;
@@ -118,6 +135,11 @@ static void repeat_result(const struct verdict *verdict, const struct world *wor
     result->position = intake.position;
     result->quarantined = intake.quarantined;
     result->chain = arena_copy(arena, (struct bytes){entry.chain, sizeof entry.chain});
+    if (intake.quarantined) {
+        char *why = arena_take(arena, WHY_SIZE);
+        intake_explain_quarantine(entry.kind, why, WHY_SIZE);
+        result->why = bytes_from_text(why);
+    }
 }
 
 static void fill_result(const struct verdict *verdict, const struct world *world,

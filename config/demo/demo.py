@@ -218,15 +218,9 @@ def tell_summary(system, scenario, rows):
     requesters = sum(party["roles"] == "requester" for party in scenario.parties.values())
     say(f"  {len({row['requester'] for row in rows})} of {requesters} requesters served by "
         f"{len({row['offerer'] for row in rows})} of {len(scenario.parties) - requesters} firms")
-    for role in objects(system.run("stats", "--json")):
-        for part in role.get("roles", [role]):
-            counters = part.get("counters", {})
-            if isinstance(counters, list):
-                counters = {counter["name"]: counter["value"] for counter in counters}
-            text = ", ".join(f"{name} {value:,}" for name, value in list(counters.items())[:6])
-            if "role" in part:
-                say(f"  {part['role']:<9} {part.get('state', '')} at entry {part.get('last', 0):,}"
-                    f"{'; ' if text else ''}{text}")
+    stats = objects(system.run("stats", "--json"))[0]
+    say("  " + ", ".join(f"{name} at entry {role['last']:,}"
+                          for name, role in stats["roles"].items()))
 
 
 def show_sample(scenario):

@@ -14,10 +14,12 @@
  *     end, free    = distance(s)
  *     end, give up = distance(s) + last_weight(m) - v(m)
  *
- * where v(m) = c(m,s) + y(s). Every step is >= 0, because v(m) <= c(m,t) + y(t) on all arcs and
- * v(m) <= last_weight(m). Telescoped, the distance is the true cost of the chain, except that a
- * free unit counts at its source's price: that is 0, unless the source waits to be released,
- * and then it is as if someone held the unit at just that price, from whom release.c takes it.
+ * where v(m) = c(m,s) + y(s). Of the sinks m between the same s and t only the one with the least
+ * c(m,t) - c(m,s) counts; exits.c keeps these. Every step is >= 0, because v(m) <= c(m,t) + y(t) on
+ * all arcs and v(m) <= last_weight(m). Telescoped, the distance is the true cost of the chain,
+ * except that a free unit counts at its source's price: that is 0, unless the source waits to be
+ * released, and then it is as if someone held the unit at just that price, from whom release.c
+ * takes it.
  *
  * Let D be the nearest end, or what the sink would pay at most, next_weight(n), when that is
  * less. Raising y(s) by max(0, D - distance(s)) keeps every condition: an arc (m,t) of a sink
@@ -35,56 +37,46 @@ struct hunt {
     uint32_t sink;   /* Who lacks units, or SINK_NONE: */
     uint32_t source; /* then the source that has too few. */
     uint32_t start;  /* Where the walk through the sink's links goes on. */
-    int64_t best;    /* Key of the nearest end. */
-    int64_t limit;   /* Keys beyond cannot matter. */
+    struct ends ends;
 };
-
-static void note_end(struct hunt *hunt, int64_t key)
-{
-    if (key < hunt->best) {
-        hunt->best = key;
-        hunt->limit = key | STEP_MAX;
-    }
-}
 
 static void reach(struct flow *flow, struct hunt *hunt, uint32_t source, int64_t key)
 {
     search_reach(flow, source, key);
-    if (flow->nodes[source].free > 0) {
-        note_end(hunt, key);
+    if (flow->sources[source].free > 0) {
+        note_end(&hunt->ends, key);
     }
 }
 
-/* The sink reads its links; `base` is its distance, less its value, one step on. */
-static void reach_links(struct flow *flow, struct hunt *hunt, const struct sink *sink, int64_t base)
+/* Those from whom the sink itself can take. */
+static void reach_links(struct flow *flow, struct hunt *hunt, const struct sink *sink)
 {
-    const struct node *nodes = flow->nodes;
-
     for (uint32_t i = 0; i < sink->link_count; i++) {
-        const struct node *node = &nodes[sink->links[i].number];
-        int64_t key = base + key_of(sink->links[i].cost + node->price);
-        if (key < node->key && key <= hunt->limit) {
+        const struct node *node = &flow->nodes[sink->links[i].number];
+        int64_t key = key_next(key_of(sink->links[i].cost + node->price));
+        if (key <= hunt->ends.limit) {
             reach(flow, hunt, sink->links[i].number, key);
         }
     }
 }
 
-/* A sink is read once in a search, from the nearest source that serves it. */
-static void expand(struct flow *flow, struct hunt *hunt, uint32_t source_number)
+static void expand(struct flow *flow, struct hunt *hunt, uint32_t number)
 {
-    const struct source *source = &flow->sources[source_number];
-    int64_t key = flow->nodes[source_number].key;
+    const struct source *source = &flow->sources[number];
+    const struct node *nodes = flow->nodes;
+    int64_t base = nodes[number].key - key_of(nodes[number].price);
 
-    for (uint32_t i = 0; i < source->holder_count; i++) {
-        struct sink *sink = &flow->sinks[source->holders[i].number];
-        if (sink->scan == flow->scan || (sink->flags & SINK_PENDING) != 0) {
-            continue;
+    know_exits(flow, number);
+    if (source->yield_cost != INT64_MAX) {
+        note_end(&hunt->ends, base + key_of(source->yield_cost));
+    }
+    base = key_next(nodes[number].key) - key_of(nodes[number].price);
+    for (uint32_t i = 0; i < source->exits.count; i++) {
+        const struct exit *exit = &source->exits.items[i];
+        int64_t key = base + key_of(exit->cost + nodes[exit->other].price);
+        if (key < nodes[exit->other].key && key <= hunt->ends.limit) {
+            reach(flow, hunt, exit->other, key);
         }
-        int64_t value = source->holders[i].cost + flow->nodes[source_number].price;
-        sink->scan = flow->scan;
-        touch_sink(flow, source->holders[i].number);
-        note_end(hunt, key + key_of(sink->last_weight - value));
-        reach_links(flow, hunt, sink, key_next(key) - key_of(value));
     }
 }
 
@@ -93,19 +85,17 @@ static int64_t search(struct flow *flow, struct hunt *hunt, int64_t worth)
 {
     uint32_t source = 0;
 
-    search_start(flow);
-    hunt->best = key_of(worth);
-    hunt->limit = hunt->best - 1;
+    hunt->ends = ends_below(key_of(worth));
     hunt->start = 0;
     if (hunt->sink == SINK_NONE) {
         search_reach(flow, hunt->source, 0);
     } else {
-        reach_links(flow, hunt, &flow->sinks[hunt->sink], key_next(0));
+        reach_links(flow, hunt, &flow->sinks[hunt->sink]);
     }
-    while (search_next(flow, hunt->best, &source)) {
+    while (search_next(flow, hunt->ends.best, &source)) {
         expand(flow, hunt, source);
     }
-    int64_t found = key_distance(hunt->best);
+    int64_t found = key_distance(hunt->ends.best);
     for (size_t i = 0; i < flow->reached.count; i++) {
         const struct node *node = &flow->nodes[flow->reached.items[i]];
         if (key_distance(node->key) < found) {
@@ -115,59 +105,39 @@ static int64_t search(struct flow *flow, struct hunt *hunt, int64_t worth)
     return found;
 }
 
-static void step_into(struct flow *flow, uint32_t source_number)
+static void step_into(struct flow *flow, uint32_t source)
 {
-    const struct source *source = &flow->sources[source_number];
-
-    path_push(flow, source_number)->at =
-        link_position(source->holders, source->holder_count, flow->nodes[source_number].cursor);
-}
-
-/* The next source that lies one level further without slack, through the sink where the step
- * stands. */
-static bool next_link(const struct flow *flow, struct step *step, const struct sink *sink,
-                      uint32_t *target)
-{
-    int64_t value = step->cost + flow->nodes[step->source].price;
-    int64_t steps = key_steps(flow->nodes[step->source].key) + 1;
-
-    while (step->next < sink->link_count) {
-        const struct link *link = &sink->links[step->next++];
-        const struct node *node = &flow->nodes[link->number];
-        if (link->cost + node->price == value && node->key != KEY_NONE &&
-            key_steps(node->key) == steps) {
-            *target = link->number;
-            return true;
-        }
-    }
-    return false;
+    know_exits(flow, source);
+    path_push(flow, source)->at = flow->sources[source].cursor;
 }
 
 enum found { FOUND_NOTHING, FOUND_SOURCE, FOUND_END };
 
-/* Goes on with the walk from the step's source: to the next source, to a sink that gives up, or
- * to the end of its sinks. The cursor keeps other chains from walking in vain again. */
+/* Goes on with the walk from the step's source: to a sink that gives up, to a source one level
+ * further without slack, or to the end of its exits. The cursor keeps other chains from walking in
+ * vain again. */
 static enum found advance(struct flow *flow, struct step *step, uint32_t *target)
 {
-    const struct source *source = &flow->sources[step->source];
-    struct node *node = &flow->nodes[step->source];
+    struct source *source = &flow->sources[step->source];
+    const struct node *node = &flow->nodes[step->source];
+    int64_t steps = key_steps(node->key) + 1;
 
-    for (; step->at < source->holder_count; step->at++, step->next = 0) {
-        const struct sink *sink = &flow->sinks[source->holders[step->at].number];
-        if ((sink->flags & SINK_PENDING) != 0) {
-            continue;
-        }
-        step->sink = source->holders[step->at].number;
-        step->cost = source->holders[step->at].cost;
-        node->cursor = step->sink;
-        if (sink->last_weight == step->cost + node->price) {
-            return FOUND_END;
-        }
-        if (next_link(flow, step, sink, target)) {
+    if (source->yield_cost == node->price) {
+        step->sink = source->yield_sink;
+        return FOUND_END;
+    }
+    while (step->at < source->exits.count) {
+        const struct exit *exit = &source->exits.items[step->at];
+        const struct node *next = &flow->nodes[exit->other];
+        source->cursor = step->at++;
+        if (exit->cost + next->price == node->price && next->key != KEY_NONE &&
+            key_steps(next->key) == steps) {
+            step->sink = exit->sink;
+            *target = exit->other;
             return FOUND_SOURCE;
         }
     }
-    node->cursor = UINT32_MAX;
+    source->cursor = UINT32_MAX;
     return FOUND_NOTHING;
 }
 
@@ -179,8 +149,9 @@ static bool start_path(struct flow *flow, struct hunt *hunt, int64_t value)
     for (; hunt->start < sink->link_count; hunt->start++) {
         const struct link *link = &sink->links[hunt->start];
         const struct node *node = &flow->nodes[link->number];
+        const struct source *source = &flow->sources[link->number];
         if (link->cost + node->price == value && node->key != KEY_NONE &&
-            key_steps(node->key) == 1 && (node->free > 0 || node->cursor != UINT32_MAX)) {
+            key_steps(node->key) == 1 && (source->free > 0 || source->cursor != UINT32_MAX)) {
             step_into(flow, link->number);
             return true;
         }
@@ -199,7 +170,7 @@ static bool find_path(struct flow *flow, struct hunt *hunt, int64_t value)
     while (flow->path_count > 0 || (hunt->sink != SINK_NONE && start_path(flow, hunt, value))) {
         struct step *step = &flow->path[flow->path_count - 1];
         uint32_t target = 0;
-        if (flow->nodes[step->source].free > 0) {
+        if (flow->sources[step->source].free > 0) {
             return true;
         }
         switch (advance(flow, step, &target)) {
@@ -224,8 +195,8 @@ static int64_t path_units(const struct flow *flow, int64_t wanted)
     for (const struct step *step = flow->path; step < last; step++) {
         units = min_i64(units, share_find(&flow->sinks[step->sink], step->source)->units);
     }
-    if (flow->nodes[last->source].free > 0) {
-        return min_i64(units, flow->nodes[last->source].free);
+    if (flow->sources[last->source].free > 0) {
+        return min_i64(units, flow->sources[last->source].free);
     }
     const struct sink *sink = &flow->sinks[last->sink];
     units = min_i64(units, share_find(sink, last->source)->units);
@@ -235,38 +206,34 @@ static int64_t path_units(const struct flow *flow, int64_t wanted)
 static void push_path(struct flow *flow, const struct hunt *hunt, int64_t units)
 {
     const struct step *last = &flow->path[flow->path_count - 1];
-    bool free_end = flow->nodes[last->source].free > 0;
+    bool free_end = flow->sources[last->source].free > 0;
 
-    for (struct step *step = flow->path; step < last; step++) {
-        struct sink *sink = &flow->sinks[step->sink];
-        uint32_t target = step[1].source;
-        const struct link *link = link_find(sink->links, sink->link_count, target);
-        shift_units(flow, step->sink, target, link->cost, units);
-        shift_units(flow, step->sink, step->source, step->cost, -units);
+    for (const struct step *step = flow->path; step < last; step++) {
+        shift_link(flow, step->sink, step[1].source, units);
+        shift_link(flow, step->sink, step->source, -units);
     }
     if (!free_end) {
-        shift_units(flow, last->sink, last->source, last->cost, -units);
-        sink_refresh(&flow->sinks[last->sink]);
+        shift_link(flow, last->sink, last->source, -units);
+        sink_refresh(flow, last->sink);
     }
     if (hunt->sink != SINK_NONE) {
-        struct sink *sink = &flow->sinks[hunt->sink];
-        uint32_t source = flow->path[0].source;
-        const struct link *link = link_find(sink->links, sink->link_count, source);
-        shift_units(flow, hunt->sink, source, link->cost, units);
-        sink_refresh(sink);
+        shift_link(flow, hunt->sink, flow->path[0].source, units);
+        sink_refresh(flow, hunt->sink);
     }
 }
 
-void acquire_units(struct flow *flow, uint32_t sink_number)
+void acquire_units(struct flow *flow, uint32_t number)
 {
-    const struct sink *sink = &flow->sinks[sink_number];
-    struct hunt hunt = {.sink = sink_number};
+    const struct sink *sink = &flow->sinks[number];
+    struct hunt hunt = {.sink = number};
 
     for (;;) {
-        int64_t worth = sink->next_weight;
-        int64_t price = search(flow, &hunt, worth);
+        int64_t price = search(flow, &hunt, sink->next_weight);
         while (price < sink->next_weight && find_path(flow, &hunt, price)) {
             push_path(flow, &hunt, path_units(flow, sink_room(sink)));
+            if (hunt.ends.count == 1) {
+                break;
+            }
         }
         search_end(flow);
         if (price >= sink->next_weight) {
@@ -275,15 +242,18 @@ void acquire_units(struct flow *flow, uint32_t sink_number)
     }
 }
 
-void shed_units(struct flow *flow, uint32_t source)
+void shed_units(struct flow *flow, uint32_t number)
 {
-    const struct node *node = &flow->nodes[source];
-    struct hunt hunt = {.sink = SINK_NONE, .source = source};
+    const struct source *source = &flow->sources[number];
+    struct hunt hunt = {.sink = SINK_NONE, .source = number};
 
-    while (node->free < 0) {
+    while (source->free < 0) {
         search(flow, &hunt, FLOW_LEVEL_MAX * FLOW_WEIGHT_STEP + 1);
-        while (node->free < 0 && find_path(flow, &hunt, 0)) {
-            push_path(flow, &hunt, path_units(flow, -node->free));
+        while (source->free < 0 && find_path(flow, &hunt, 0)) {
+            push_path(flow, &hunt, path_units(flow, -source->free));
+            if (hunt.ends.count == 1) {
+                break;
+            }
         }
         search_end(flow);
     }

@@ -42,19 +42,24 @@ void flow_close(struct flow *flow)
     for (uint32_t i = 0; i < flow->source_count; i++) {
         free(flow->sources[i].links);
         free(flow->sources[i].holders);
+        free(flow->sources[i].exits.items);
+        free(flow->sources[i].entries.items);
     }
     close_numbers(&flow->dirty_sinks);
     close_numbers(&flow->dirty_sources);
     close_numbers(&flow->pending);
     close_numbers(&flow->cheaper);
     close_numbers(&flow->dearer);
+    close_numbers(&flow->touched_sources);
     close_numbers(&flow->reached);
     free(flow->sinks);
     free(flow->sources);
     free(flow->nodes);
     free(flow->shifts);
     free(flow->touched_sinks);
-    free(flow->touched_sources);
+    close_numbers(&flow->stale);
+    free(flow->fresh.items);
+    free(flow->slots);
     free(flow->changes);
     free(flow->arcs);
     free(flow->heap);
@@ -77,7 +82,12 @@ static void know_source(struct flow *flow, uint32_t source)
     GROW(flow->sources, flow->source_capacity, (size_t)source + 1);
     GROW(flow->nodes, flow->node_capacity, (size_t)source + 1);
     for (; flow->source_count <= source; flow->source_count++) {
+        struct source *added = &flow->sources[flow->source_count];
         flow->nodes[flow->source_count].key = KEY_NONE;
+        added->yield_cost = INT64_MAX;
+        added->take_cost = INT64_MAX;
+        added->exits_are_known = true;
+        added->take_is_known = true;
     }
 }
 
@@ -94,14 +104,14 @@ void flow_set_source(struct flow *flow, uint32_t source, int64_t capacity)
     ENSURE(capacity >= 0);
     ENSURE(capacity <= FLOW_UNITS_MAX);
     know_source(flow, source);
-    struct node *node = &flow->nodes[source];
-    int64_t grown = capacity - flow->sources[source].used - node->free;
+    struct source *changed = &flow->sources[source];
+    int64_t grown = capacity - changed->used - changed->free;
 
     touch_source(flow, source);
     mark_source(flow, source);
-    node->free += grown;
+    changed->free += grown;
     if (grown > 0) {
-        node->flags |= NODE_ARRIVED | NODE_GREW;
+        changed->flags |= SOURCE_ARRIVED | SOURCE_GREW;
     }
 }
 
@@ -122,7 +132,6 @@ static void copy_tranches(struct sink *sink, const struct flow_tranche *tranches
             sink->tranches[sink->tranche_count++] = tranches[i];
         }
     }
-    sink_refresh(sink);
 }
 
 void flow_set_sink(struct flow *flow, uint32_t sink, const struct flow_tranche *tranches,
@@ -131,6 +140,7 @@ void flow_set_sink(struct flow *flow, uint32_t sink, const struct flow_tranche *
     know_sink(flow, sink);
     touch_sink(flow, sink);
     copy_tranches(&flow->sinks[sink], tranches, count);
+    sink_refresh(flow, sink);
     mark_sink(flow, sink, SINK_WANTS);
 }
 
@@ -139,8 +149,10 @@ static void add_arc(struct flow *flow, uint32_t sink_number, uint32_t source_num
     struct sink *sink = &flow->sinks[sink_number];
     struct source *source = &flow->sources[source_number];
 
+    forget_exits_of_sink(flow, sink_number);
     link_insert(&sink->links, &sink->link_count, source_number, cost);
     link_insert(&source->links, &source->link_count, sink_number, cost);
+    renew_take(flow, sink_number, source_number);
 }
 
 void flow_set_arc(struct flow *flow, uint32_t sink_number, uint32_t source_number, uint32_t cost)
@@ -159,8 +171,10 @@ void flow_set_arc(struct flow *flow, uint32_t sink_number, uint32_t source_numbe
         add_arc(flow, sink_number, source_number, cost);
         return;
     }
+    forget_exits_of_sink(flow, sink_number);
     link->cost = cost & COST_MASK;
     link_find(source->links, source->link_count, sink_number)->cost = cost & COST_MASK;
+    renew_take(flow, sink_number, source_number);
     if (share != NULL) {
         share->cost = cost;
         link_find(source->holders, source->holder_count, sink_number)->cost = cost & COST_MASK;
@@ -181,10 +195,12 @@ void flow_remove_arc(struct flow *flow, uint32_t sink_number, uint32_t source_nu
         mark_sink(flow, sink_number, SINK_WANTS);
         mark_source(flow, source_number);
         shift_units(flow, sink_number, source_number, share->cost, -share->units);
-        sink_refresh(sink);
+        sink_refresh(flow, sink_number);
     }
+    forget_exits_of_sink(flow, sink_number);
     link_delete(sink->links, &sink->link_count, source_number);
     link_delete(source->links, &source->link_count, sink_number);
+    renew_take(flow, sink_number, source_number);
     if (sink->link_count == 0) {
         free(sink->links);
         sink->links = NULL;
@@ -225,10 +241,10 @@ void flow_fix(struct flow *flow, uint32_t sink_number, uint32_t source_number, i
 
     touch_sink(flow, sink_number);
     shift_silently(flow, sink_number, source_number, cost, -units);
-    struct node *node = &flow->nodes[source_number];
-    node->free = max_i64(node->free - units, -flow->sources[source_number].used);
+    struct source *source = &flow->sources[source_number];
+    source->free = max_i64(source->free - units, -source->used);
     drop_front(sink, units);
-    sink_refresh(sink);
+    sink_refresh(flow, sink_number);
 }
 
 /* A source that gives nothing may take any price without hurting anybody. */
@@ -239,8 +255,8 @@ static void raise_arrived(struct flow *flow, const struct sink *sink)
     for (uint32_t i = 0; i < sink->link_count; i++) {
         uint32_t source = sink->links[i].number;
         const struct node *node = &flow->nodes[source];
-        if ((node->flags & NODE_ARRIVED) != 0 && flow->sources[source].used == 0 &&
-            sink->links[i].cost + node->price < value) {
+        if ((flow->sources[source].flags & SOURCE_ARRIVED) != 0 &&
+            flow->sources[source].used == 0 && sink->links[i].cost + node->price < value) {
             set_price(flow, source, value - sink->links[i].cost);
             mark_source(flow, source);
         }
@@ -309,10 +325,11 @@ static void restore_sink(struct flow *flow, uint32_t number)
         }
         mark_source(flow, share->source);
         shift_units(flow, number, share->source, share->cost, -min_i64(units, share->units));
-        sink_refresh(sink);
+        sink_refresh(flow, number);
     }
     acquire_units(flow, number);
     sink->flags &= (uint8_t)~SINK_PENDING;
+    forget_exits_of_sink(flow, number);
 }
 
 struct turn {
@@ -366,6 +383,7 @@ static void read_dirty_sinks(struct flow *flow)
         sink->flags &= (uint8_t) ~(SINK_DIRTY | SINK_WANTS);
         if (!is_optimal(flow, sink)) {
             sink->flags |= SINK_PENDING;
+            forget_exits_of_sink(flow, flow->dirty_sinks.items[i]);
             numbers_add(&flow->pending, flow->dirty_sinks.items[i]);
         }
     }
@@ -380,7 +398,8 @@ static void settle_sources(struct flow *flow)
     }
     for (size_t i = 0; i < flow->dirty_sources.count; i++) {
         release_units(flow, flow->dirty_sources.items[i]);
-        flow->nodes[flow->dirty_sources.items[i]].flags &= (uint32_t) ~(NODE_DIRTY | NODE_ARRIVED);
+        flow->sources[flow->dirty_sources.items[i]].flags &=
+            (uint8_t) ~(SOURCE_DIRTY | SOURCE_ARRIVED);
     }
     flow->dirty_sources.count = 0;
 }
@@ -411,11 +430,12 @@ const struct flow_change *flow_changes(struct flow *flow, size_t *count)
 const uint32_t *flow_cheaper_sources(struct flow *flow, size_t *count)
 {
     flow->cheaper.count = 0;
-    for (size_t i = 0; i < flow->touched_source_count; i++) {
-        const struct touched *touched = &flow->touched_sources[i];
-        const struct node *node = &flow->nodes[touched->number];
-        if ((node->flags & NODE_GREW) != 0 || node->price < touched->before) {
-            numbers_add(&flow->cheaper, touched->number);
+    for (size_t i = 0; i < flow->touched_sources.count; i++) {
+        uint32_t source = flow->touched_sources.items[i];
+        const struct source *touched = &flow->sources[source];
+        if ((touched->flags & SOURCE_GREW) != 0 ||
+            flow->nodes[source].price < touched->price_before) {
+            numbers_add(&flow->cheaper, source);
         }
     }
     numbers_sort(&flow->cheaper);
@@ -423,13 +443,33 @@ const uint32_t *flow_cheaper_sources(struct flow *flow, size_t *count)
     return flow->cheaper.items;
 }
 
+/* Sinks whose flow did not change, served by a source whose price rose. Each is counted at its
+ * first source alone. */
+static void add_dearer_holders(struct flow *flow, uint32_t source_number)
+{
+    const struct source *source = &flow->sources[source_number];
+
+    for (uint32_t i = 0; i < source->holder_count; i++) {
+        const struct sink *sink = &flow->sinks[source->holders[i].number];
+        if ((sink->flags & SINK_TOUCHED) == 0 && sink->shares[0].source == source_number) {
+            numbers_add(&flow->dearer, source->holders[i].number);
+        }
+    }
+}
+
 const uint32_t *flow_dearer_sinks(struct flow *flow, size_t *count)
 {
     flow->dearer.count = 0;
     for (size_t i = 0; i < flow->touched_sink_count; i++) {
         const struct touched *touched = &flow->touched_sinks[i];
-        if (sink_value(flow, &flow->sinks[touched->number]) > touched->before) {
-            numbers_add(&flow->dearer, touched->number);
+        if (sink_value(flow, &flow->sinks[touched->sink]) > touched->before) {
+            numbers_add(&flow->dearer, touched->sink);
+        }
+    }
+    for (size_t i = 0; i < flow->touched_sources.count; i++) {
+        uint32_t source = flow->touched_sources.items[i];
+        if (flow->nodes[source].price > flow->sources[source].price_before) {
+            add_dearer_holders(flow, source);
         }
     }
     numbers_sort(&flow->dearer);
@@ -440,14 +480,14 @@ const uint32_t *flow_dearer_sinks(struct flow *flow, size_t *count)
 void flow_clear_changes(struct flow *flow)
 {
     for (size_t i = 0; i < flow->touched_sink_count; i++) {
-        flow->sinks[flow->touched_sinks[i].number].flags &= (uint8_t)~SINK_TOUCHED;
+        flow->sinks[flow->touched_sinks[i].sink].flags &= (uint8_t)~SINK_TOUCHED;
     }
-    for (size_t i = 0; i < flow->touched_source_count; i++) {
-        flow->nodes[flow->touched_sources[i].number].flags &=
-            (uint32_t) ~(NODE_TOUCHED | NODE_GREW);
+    for (size_t i = 0; i < flow->touched_sources.count; i++) {
+        flow->sources[flow->touched_sources.items[i]].flags &=
+            (uint8_t) ~(SOURCE_TOUCHED | SOURCE_GREW);
     }
     flow->touched_sink_count = 0;
-    flow->touched_source_count = 0;
+    flow->touched_sources.count = 0;
     flow->shift_count = 0;
     flow->shift_merged = 0;
 }
@@ -459,7 +499,7 @@ void flow_restore_source(struct flow *flow, uint32_t source, int64_t capacity, i
     ENSURE(price >= 0);
     ENSURE(price <= FLOW_LEVEL_MAX * FLOW_WEIGHT_STEP);
     know_source(flow, source);
-    flow->nodes[source].free = capacity - flow->sources[source].used;
+    flow->sources[source].free = capacity - flow->sources[source].used;
     flow->nodes[source].price = price;
 }
 
@@ -476,4 +516,5 @@ void flow_restore_sink(struct flow *flow, uint32_t sink, const struct flow_tranc
         }
     }
     copy_tranches(&flow->sinks[sink], tranches, tranche_count);
+    sink_refresh(flow, sink);
 }

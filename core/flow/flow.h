@@ -95,6 +95,10 @@ uint32_t flow_sink_count(const struct flow *flow);
 const struct flow_arc *flow_arcs(struct flow *flow, uint32_t sink, size_t *count);
 int64_t flow_units(const struct flow *flow, uint32_t sink, uint32_t source);
 
+/* Writes the sinks that have an arc to the source, ascending, at most `room`; returns how many
+ * there are. */
+size_t flow_sinks(const struct flow *flow, uint32_t source, uint32_t *sinks, size_t room);
+
 /* Puts back what flow_source_capacity, flow_price, the tranches and flow_arcs gave after a settle.
  * Sources first. */
 void flow_restore_source(struct flow *flow, uint32_t source, int64_t capacity, int64_t price);

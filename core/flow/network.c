@@ -145,20 +145,23 @@ void shift_silently(struct flow *flow, uint32_t sink_number, uint32_t source_num
     if (at == sink->share_count || sink->shares[at].source != source_number) {
         share_insert(sink, at, (struct share){.source = source_number, .cost = cost});
         link_insert(&source->holders, &source->holder_count, sink_number, cost);
+        forget_exits(flow, source_number);
     }
     sink->shares[at].units += units;
     ENSURE(sink->shares[at].units >= 0);
     if (sink->shares[at].units == 0) {
         share_delete(sink, at);
         link_delete(source->holders, &source->holder_count, sink_number);
+        forget_exits(flow, source_number);
     }
     sink->served += units;
     source->used += units;
-    flow->nodes[source_number].free -= units;
+    flow->sources[source_number].free -= units;
 }
 
 void shift_units(struct flow *flow, uint32_t sink, uint32_t source, uint32_t cost, int64_t units)
 {
+    touch_sink(flow, sink);
     shift_silently(flow, sink, source, cost, units);
     if (flow->shift_count >= MERGE_MIN && flow->shift_count >= 2 * flow->shift_merged) {
         merge_shifts(flow);
@@ -166,6 +169,14 @@ void shift_units(struct flow *flow, uint32_t sink, uint32_t source, uint32_t cos
     GROW(flow->shifts, flow->shift_capacity, flow->shift_count + 1);
     flow->shifts[flow->shift_count++] =
         (struct shift){.sink = sink, .source = source, .units = units};
+}
+
+void shift_link(struct flow *flow, uint32_t sink, uint32_t source, int64_t units)
+{
+    const struct link *link =
+        link_find(flow->sinks[sink].links, flow->sinks[sink].link_count, source);
+
+    shift_units(flow, sink, source, link->cost, units);
 }
 
 static int compare_shifts(const void *left, const void *right)
@@ -209,7 +220,7 @@ int64_t sink_wanted(const struct sink *sink)
     return wanted;
 }
 
-void sink_refresh(struct sink *sink)
+static void weigh(struct sink *sink)
 {
     int64_t left = sink->served;
 
@@ -224,6 +235,20 @@ void sink_refresh(struct sink *sink)
             sink->next_weight = sink->tranches[i].weight;
             return;
         }
+    }
+}
+
+void sink_refresh(struct flow *flow, uint32_t sink)
+{
+    int64_t last_weight = flow->sinks[sink].last_weight;
+    int64_t next_weight = flow->sinks[sink].next_weight;
+
+    weigh(&flow->sinks[sink]);
+    if (flow->sinks[sink].last_weight != last_weight) {
+        forget_exits_of_sink(flow, sink);
+    }
+    if (flow->sinks[sink].next_weight != next_weight) {
+        renew_takes(flow, sink);
     }
 }
 
@@ -261,6 +286,18 @@ int64_t sink_value(const struct flow *flow, const struct sink *sink)
     return sink->shares[0].cost + flow->nodes[sink->shares[0].source].price;
 }
 
+/* The value it had when its flow was touched for the first time, at the prices of then. */
+static int64_t value_before(const struct flow *flow, const struct sink *sink)
+{
+    if (sink->share_count == 0) {
+        return sink->next_weight;
+    }
+    uint32_t source = sink->shares[0].source;
+    bool touched = (flow->sources[source].flags & SOURCE_TOUCHED) != 0;
+    return sink->shares[0].cost +
+           (touched ? flow->sources[source].price_before : flow->nodes[source].price);
+}
+
 void touch_sink(struct flow *flow, uint32_t sink)
 {
     if ((flow->sinks[sink].flags & SINK_TOUCHED) != 0) {
@@ -269,18 +306,17 @@ void touch_sink(struct flow *flow, uint32_t sink)
     flow->sinks[sink].flags |= SINK_TOUCHED;
     GROW(flow->touched_sinks, flow->touched_sink_capacity, flow->touched_sink_count + 1);
     flow->touched_sinks[flow->touched_sink_count++] =
-        (struct touched){.number = sink, .before = sink_value(flow, &flow->sinks[sink])};
+        (struct touched){.sink = sink, .before = value_before(flow, &flow->sinks[sink])};
 }
 
 void touch_source(struct flow *flow, uint32_t source)
 {
-    if ((flow->nodes[source].flags & NODE_TOUCHED) != 0) {
+    if ((flow->sources[source].flags & SOURCE_TOUCHED) != 0) {
         return;
     }
-    flow->nodes[source].flags |= NODE_TOUCHED;
-    GROW(flow->touched_sources, flow->touched_source_capacity, flow->touched_source_count + 1);
-    flow->touched_sources[flow->touched_source_count++] =
-        (struct touched){.number = source, .before = flow->nodes[source].price};
+    flow->sources[source].flags |= SOURCE_TOUCHED;
+    flow->sources[source].price_before = flow->nodes[source].price;
+    numbers_add(&flow->touched_sources, source);
 }
 
 void set_price(struct flow *flow, uint32_t source, int64_t price)
@@ -299,8 +335,8 @@ void mark_sink(struct flow *flow, uint32_t sink, enum sink_flag flag)
 
 void mark_source(struct flow *flow, uint32_t source)
 {
-    if ((flow->nodes[source].flags & NODE_DIRTY) == 0) {
+    if ((flow->sources[source].flags & SOURCE_DIRTY) == 0) {
         numbers_add(&flow->dirty_sources, source);
     }
-    flow->nodes[source].flags |= NODE_DIRTY;
+    flow->sources[source].flags |= SOURCE_DIRTY;
 }

@@ -51,12 +51,26 @@ struct sink {
     int64_t last_weight; /* Of the last unit served; INT64_MAX when there is none. */
     uint32_t link_count;
     uint32_t share_count;
-    uint32_t scan; /* The last search that came by. */
     uint8_t tranche_count;
     uint8_t flags;
 };
 
 static_assert(sizeof(struct sink) == 64, "a sink takes one cache line");
+
+/* The cheapest way to move a sink from one source to another: the least cost(sink, to) -
+ * cost(sink, from). `other` is where it leads, in a list of exits, or comes from, in a list of
+ * entries. */
+struct exit {
+    uint32_t other;
+    uint32_t sink;
+    int32_t cost;
+};
+
+struct exits {
+    struct exit *items;
+    size_t capacity;
+    uint32_t count;
+};
 
 struct source {
     struct link *links;   /* Its sinks. */
@@ -64,22 +78,34 @@ struct source {
     uint32_t link_count;
     uint32_t holder_count;
     int64_t used;
+    int64_t free;         /* Capacity not used; negative when it gives too much. */
+    int64_t price_before; /* At flow_clear_changes, when it is touched. */
+
+    /* What searches need of its sinks; see exits.c. */
+    struct exits exits;
+    struct exits entries; /* The exits of others that lead here, ascending. */
+    int64_t yield_cost;   /* The least last_weight - cost of the holders; INT64_MAX without one. */
+    int64_t take_cost;    /* The least cost - next_weight of the sinks; INT64_MAX without one. */
+    uint32_t yield_sink;
+    uint32_t take_sink;
+    bool exits_are_known; /* `exits` and `yield`, and its share in the entries of others. */
+    bool take_is_known;
+    bool is_stale; /* In `stale`. */
+    uint8_t flags;
+    uint32_t cursor; /* Where the walk of a search through its exits or entries goes on. */
 };
 
-enum node_flag {
-    NODE_DIRTY = 1 << 0,   /* In `dirty_sources`. */
-    NODE_ARRIVED = 1 << 1, /* Its capacity grew since the last settle. */
-    NODE_TOUCHED = 1 << 2, /* In `touched_sources`, with the price it had. */
-    NODE_GREW = 1 << 3,    /* Its capacity grew since flow_clear_changes. */
+enum source_flag {
+    SOURCE_DIRTY = 1 << 0,   /* In `dirty_sources`. */
+    SOURCE_ARRIVED = 1 << 1, /* Its capacity grew since the last settle. */
+    SOURCE_TOUCHED = 1 << 2, /* In `touched_sources`, with the price it had. */
+    SOURCE_GREW = 1 << 3,    /* Its capacity grew since flow_clear_changes. */
 };
 
-/* The part of a source that searches read all the time. */
+/* The part of a source that searches read all the time: four to a cache line. */
 struct node {
     int64_t price;
-    int64_t free;    /* Capacity not used; negative when the source gives too much. */
-    int64_t key;     /* Distance in the current search, see search.h; else KEY_NONE. */
-    uint32_t cursor; /* Where the walk through its sinks goes on: the number of a sink. */
-    uint32_t flags;
+    int64_t key; /* Distance in the current search, see search.h; else KEY_NONE. */
 };
 
 struct shift { /* What happened to the flow of an arc. */
@@ -89,8 +115,8 @@ struct shift { /* What happened to the flow of an arc. */
 };
 
 struct touched {
-    uint32_t number;
-    int64_t before; /* The value or price at flow_clear_changes. */
+    uint32_t sink;
+    int64_t before; /* Its value at flow_clear_changes. */
 };
 
 struct heap_item {
@@ -98,13 +124,11 @@ struct heap_item {
     uint32_t source;
 };
 
-/* A step of a path: from a source through one of its sinks. */
+/* A step of a path: from a source through a sink. */
 struct step {
     uint32_t source;
     uint32_t sink;
-    uint32_t at;   /* Of the sink in the source's list. */
-    uint32_t next; /* Of the next source in the sink's list. */
-    uint32_t cost; /* Of the arc between source and sink. */
+    uint32_t at; /* Where the walk through the source's exits or entries stands. */
 };
 
 struct numbers {
@@ -135,9 +159,7 @@ struct flow {
     struct touched *touched_sinks;
     size_t touched_sink_capacity;
     size_t touched_sink_count;
-    struct touched *touched_sources;
-    size_t touched_source_capacity;
-    size_t touched_source_count;
+    struct numbers touched_sources;
 
     /* Answers lent to the caller. */
     struct flow_change *changes;
@@ -155,7 +177,12 @@ struct flow {
     struct step *path;
     size_t path_capacity;
     size_t path_count;
-    uint32_t scan;
+
+    /* Listing exits. */
+    struct numbers stale; /* Sources whose exits may be unknown. */
+    struct exits fresh;
+    uint32_t *slots; /* By source: its place in `fresh` plus 1, or 0. */
+    size_t slot_capacity;
 };
 
 void numbers_add(struct numbers *numbers, uint32_t number);
@@ -171,8 +198,9 @@ void link_delete(struct link *links, uint32_t *count, uint32_t number);
 struct share *share_find(const struct sink *sink, uint32_t source);
 
 /* Adds `units` (may be negative) to the flow of an arc. The caller calls sink_refresh when the
- * sink's total changed by it. */
+ * sink's total changed by it. shift_link looks the cost up. */
 void shift_units(struct flow *flow, uint32_t sink, uint32_t source, uint32_t cost, int64_t units);
+void shift_link(struct flow *flow, uint32_t sink, uint32_t source, int64_t units);
 /* The same without a note among the changes. */
 void shift_silently(struct flow *flow, uint32_t sink, uint32_t source, uint32_t cost,
                     int64_t units);
@@ -180,7 +208,8 @@ void shift_silently(struct flow *flow, uint32_t sink, uint32_t source, uint32_t 
 void merge_shifts(struct flow *flow);
 
 int64_t sink_wanted(const struct sink *sink);
-void sink_refresh(struct sink *sink);            /* After `served` or the tranches changed. */
+/* After `served` or the tranches changed. */
+void sink_refresh(struct flow *flow, uint32_t sink);
 int64_t sink_room(const struct sink *sink);      /* Units that weigh `next_weight`. */
 int64_t sink_removable(const struct sink *sink); /* Units served that weigh `last_weight`. */
 
@@ -195,6 +224,18 @@ void set_price(struct flow *flow, uint32_t source, int64_t price);
 
 void mark_sink(struct flow *flow, uint32_t sink, enum sink_flag flag);
 void mark_source(struct flow *flow, uint32_t source);
+
+/* exits.c: brings the exits, or everybody's exits and so all entries, or the taker up to date. */
+void know_exits(struct flow *flow, uint32_t source);
+void know_all_exits(struct flow *flow);
+void know_take(struct flow *flow, uint32_t source);
+/* exits.c: to be called when the holders of the source change; when anything changes that the exits
+ * of all sources that serve the sink are made of; when an arc is new, changes its cost or is gone;
+ * when the next weight of the sink changes. */
+void forget_exits(struct flow *flow, uint32_t source);
+void forget_exits_of_sink(struct flow *flow, uint32_t sink);
+void renew_take(struct flow *flow, uint32_t sink, uint32_t source);
+void renew_takes(struct flow *flow, uint32_t sink);
 
 /* acquire.c: the sink gets the units that are worth their cost. It has to be PENDING, and its
  * arcs and flow as restore_sink leaves them. */

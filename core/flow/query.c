@@ -20,7 +20,7 @@ int64_t flow_source_capacity(const struct flow *flow, uint32_t source)
     if (source >= flow->source_count) {
         return 0;
     }
-    return flow->sources[source].used + flow->nodes[source].free;
+    return flow->sources[source].used + flow->sources[source].free;
 }
 
 int64_t flow_source_used(const struct flow *flow, uint32_t source)
@@ -77,6 +77,18 @@ int64_t flow_units(const struct flow *flow, uint32_t sink, uint32_t source)
     }
     const struct share *share = share_find(&flow->sinks[sink], source);
     return share != NULL ? share->units : 0;
+}
+
+size_t flow_sinks(const struct flow *flow, uint32_t source_number, uint32_t *sinks, size_t room)
+{
+    if (source_number >= flow->source_count) {
+        return 0;
+    }
+    const struct source *source = &flow->sources[source_number];
+    for (size_t i = 0; i < source->link_count && i < room; i++) {
+        sinks[i] = source->links[i].number;
+    }
+    return source->link_count;
 }
 
 void flow_objective(const struct flow *flow, struct flow_objective *objective)
@@ -182,10 +194,10 @@ static const char *check_source(const struct flow *flow, uint32_t number)
     if (used != source->used) {
         return "its flow does not add up";
     }
-    if (node->free < 0) {
+    if (source->free < 0) {
         return "it gives more than it has";
     }
-    if (node->price < 0 || (node->price > 0 && node->free > 0)) {
+    if (node->price < 0 || (node->price > 0 && source->free > 0)) {
         return "its price is wrong";
     }
     return NULL;

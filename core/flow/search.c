@@ -61,24 +61,13 @@ static struct heap_item heap_pop(struct flow *flow)
     return top;
 }
 
-void search_start(struct flow *flow)
-{
-    flow->scan++;
-    if (flow->scan == 0) {
-        for (uint32_t i = 0; i < flow->sink_count; i++) {
-            flow->sinks[i].scan = 0;
-        }
-        flow->scan = 1;
-    }
-}
-
 void search_reach(struct flow *flow, uint32_t source, int64_t key)
 {
     struct node *node = &flow->nodes[source];
 
     if (node->key == KEY_NONE) {
         numbers_add(&flow->reached, source);
-        node->cursor = 0;
+        flow->sources[source].cursor = 0;
     }
     node->key = key;
     heap_push(flow, (struct heap_item){.key = key, .source = source});

@@ -1,5 +1,5 @@
 /*
- * candidates.c - the best offers for a need, by branch and bound over a tree of offers.
+ * candidates.c - the best offers for a need, by best-first search in a tree of offers.
  *
  * One tree for each product, and one more for its offers without a place. A key is the interleaved
  * bits of latitude and longitude, then the offer's number; a branch parts its offers at the first
@@ -12,10 +12,11 @@
  *                   /     \         country when all agree.
  *              offer 2   offer 4
  *
- * An extent gives a lower bound of (cost, number) for everything in it. The search visits the
- * nearer half first and skips what cannot be among the best kept_max + 1: the answer is exactly
- * that of a scan over all offers, whatever the shape of the tree. A branch carries the extents of
- * both halves, since a search waits for memory more than for arithmetic.
+ * An extent gives a lower bound of (cost, number) for everything in it. The search goes on from the
+ * lowest bound until none is below the best kept_max + 1 found so far: it looks into no branch
+ * that an exact search could leave out, and the answer is that of a scan over all offers,
+ * whatever the shape of the tree. A branch carries the extents of both halves, since a search waits
+ * for memory more than for arithmetic.
  */
 #include "core/match/candidates.h"
 
@@ -63,12 +64,23 @@ struct roots { /* Of one product. */
     uint32_t trees[TREE_COUNT];
 };
 
+struct waiting { /* Something of a tree that a search has yet to look into. */
+    struct candidate least;
+    uint32_t hanging;
+};
+
+struct frontier {
+    struct waiting *heap;
+    size_t count, capacity;
+};
+
 struct candidate_index {
     struct branch *branches; /* The first one is not used. */
     size_t branch_count, branch_capacity;
     uint32_t free_branch; /* A chain by halves[0], 0 at its end. */
     struct roots *products;
     size_t product_capacity;
+    struct frontier frontier; /* Room for searches; empty between them. */
 };
 
 /* The way from a root to something: at most one branch for each bit. */
@@ -91,6 +103,7 @@ void candidate_index_close(struct candidate_index *index)
     if (index != NULL) {
         free(index->branches);
         free(index->products);
+        free(index->frontier.heap);
         free(index);
     }
 }
@@ -332,6 +345,7 @@ struct search {
     const struct party *requester;
     bool has_distance; /* Of the tree in hand: both places are known. */
     uint64_t units_min;
+    struct frontier *frontier;
     struct candidate *best; /* Ascending. */
     size_t count;
     struct candidate next; /* The best one that is not among them, or the worst there can be. */
@@ -398,26 +412,71 @@ static void consider(struct search *search, struct candidate candidate)
     best[at] = candidate;
 }
 
-static void visit(struct search *search, uint32_t hanging)
+/* The frontier is a heap by what is least (Williams, 1964). */
+static void push(struct frontier *frontier, struct waiting waiting)
 {
-    if (is_offer(hanging)) {
-        uint32_t offer = hanging & ~OFFER_FLAG;
-        struct match match = match_check(search->market, search->rules, search->need_number, offer);
-        if (match.reason == MATCH_POSSIBLE) {
-            consider(search, (struct candidate){.offer = offer, .cost = match.cost});
-        }
-        return;
+    GROW(frontier->heap, frontier->capacity, frontier->count + 1);
+    size_t at = frontier->count++;
+    for (; at > 0 && is_better(waiting.least, frontier->heap[(at - 1) / 2].least);
+         at = (at - 1) / 2) {
+        frontier->heap[at] = frontier->heap[(at - 1) / 2];
     }
-    const struct branch *branch = &search->market->index->branches[hanging];
-    struct candidate least[2] = {
-        least_of(search, &branch->extents[0]),
-        least_of(search, &branch->extents[1]),
-    };
-    uint32_t nearer = is_better(least[1], least[0]) ? 1 : 0;
-    for (uint32_t turn = 0; turn < 2; turn++) {
-        uint32_t side = turn == 0 ? nearer : 1 - nearer;
-        if (is_better(least[side], search->next)) {
-            visit(search, branch->halves[side]);
+    frontier->heap[at] = waiting;
+}
+
+static struct waiting pop(struct frontier *frontier)
+{
+    struct waiting *heap = frontier->heap;
+    struct waiting first = heap[0];
+    struct waiting last = heap[--frontier->count];
+    size_t at = 0;
+
+    for (size_t child = 1; child < frontier->count; child = 2 * at + 1) {
+        if (child + 1 < frontier->count && is_better(heap[child + 1].least, heap[child].least)) {
+            child++;
+        }
+        if (!is_better(heap[child].least, last.least)) {
+            break;
+        }
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = last;
+    return first;
+}
+
+static void visit_offer(struct search *search, uint32_t offer)
+{
+    struct match match = match_check(search->market, search->rules, search->need_number, offer);
+
+    if (match.reason == MATCH_POSSIBLE) {
+        consider(search, (struct candidate){.offer = offer, .cost = match.cost});
+    }
+}
+
+/* Takes what may hold the best offer until nothing can be among the best any more. */
+static void search_tree(struct search *search, uint32_t root)
+{
+    const struct candidate_index *index = search->market->index;
+    struct frontier *frontier = search->frontier;
+
+    frontier->count = 0;
+    push(frontier, (struct waiting){.hanging = root});
+    while (frontier->count > 0) {
+        struct waiting next = pop(frontier);
+        if (!is_better(next.least, search->next)) {
+            return;
+        }
+        if (is_offer(next.hanging)) {
+            visit_offer(search, next.hanging & ~OFFER_FLAG);
+            continue;
+        }
+        const struct branch *branch = &index->branches[next.hanging];
+        for (uint32_t side = 0; side < 2; side++) {
+            struct candidate least = least_of(search, &branch->extents[side]);
+            if (is_better(least, search->next)) {
+                push(frontier, (struct waiting){.least = least, .hanging = branch->halves[side]});
+            }
         }
     }
 }
@@ -435,6 +494,7 @@ size_t match_candidates(const struct market *market, const struct match_rules *r
         .need = known,
         .requester = requester,
         .units_min = cost_units_min(market, known),
+        .frontier = &market->index->frontier,
         .best = candidates,
         .next = worst,
     };
@@ -444,7 +504,7 @@ size_t match_candidates(const struct market *market, const struct match_rules *r
         uint32_t root = market->index->products[known->product].trees[tree];
         search.has_distance = tree == TREE_PLACED && requester->place.is_known;
         if (root != 0) {
-            visit(&search, root);
+            search_tree(&search, root);
         }
     }
     *bound = search.next.cost;

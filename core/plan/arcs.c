@@ -77,6 +77,7 @@ static void sync_offer(struct plan *plan, uint32_t number)
     }
     offer->capacity = capacity;
     flow_set_source(plan->flow, number, plan_offer_rest(plan, number));
+    marks_add(&plan->pending_offers, number); /* Its price may stand while its costs fall. */
 }
 
 static void note_moved(struct plan *plan, uint32_t need, uint32_t offer)
@@ -85,8 +86,9 @@ static void note_moved(struct plan *plan, uint32_t need, uint32_t offer)
     plan->moved[plan->moved_count++] = (uint64_t)need << 32 | offer;
 }
 
-/* Sets or removes what differs; a removed arc takes its flow along. */
-static void check_arcs(struct plan *plan, uint32_t need, const struct marks *only)
+/* Sets or removes what differs, of all arcs or, unless NAME_NONE, the one to `only`. A removed arc
+ * takes its flow along. */
+static void check_arcs(struct plan *plan, uint32_t need, uint32_t only)
 {
     size_t count;
     const struct flow_arc *arcs = flow_arcs(plan->flow, need, &count);
@@ -97,7 +99,7 @@ static void check_arcs(struct plan *plan, uint32_t need, const struct marks *onl
     }
     for (size_t i = 0; i < count; i++) {
         uint32_t offer = plan->work[i].source;
-        if (only != NULL && !marks_has(only, offer)) {
+        if (only != NAME_NONE && only != offer) {
             continue;
         }
         struct match match = match_check(plan->market, &plan->options.rules, need, offer);
@@ -125,28 +127,18 @@ static void sync_need(struct plan *plan, uint32_t number)
     flow_set_sink(plan->flow, number, tranches, count);
 }
 
-/* Arcs are listed by need: one walk over the open needs of a product serves all its offers. */
-static void check_offers_of(struct plan *plan, uint32_t product)
-{
-    const struct number_list *needs = &plan->market->products[product].needs;
-
-    for (size_t i = 0; i < needs->count; i++) {
-        check_arcs(plan, needs->items[i], &plan->stale_offers);
-    }
-}
-
 static void check_stale_offers(struct plan *plan)
 {
-    struct marks products = {0};
-
+    marks_sort(&plan->stale_offers);
     for (size_t i = 0; i < plan->stale_offers.count; i++) {
-        marks_add(&products, plan->market->offers[plan->stale_offers.items[i]].product);
+        uint32_t offer = plan->stale_offers.items[i];
+        size_t count = flow_sinks(plan->flow, offer, NULL, 0);
+        GROW(plan->needs_of, plan->needs_of_capacity, count);
+        flow_sinks(plan->flow, offer, plan->needs_of, count);
+        for (size_t j = 0; j < count; j++) {
+            check_arcs(plan, plan->needs_of[j], offer);
+        }
     }
-    marks_sort(&products);
-    for (size_t i = 0; i < products.count; i++) {
-        check_offers_of(plan, products.items[i]);
-    }
-    marks_deinit(&products);
     marks_clear(&plan->stale_offers);
 }
 
@@ -154,7 +146,7 @@ static void check_stale_needs(struct plan *plan)
 {
     marks_sort(&plan->stale_needs);
     for (size_t i = 0; i < plan->stale_needs.count; i++) {
-        check_arcs(plan, plan->stale_needs.items[i], NULL);
+        check_arcs(plan, plan->stale_needs.items[i], NAME_NONE);
     }
     marks_clear(&plan->stale_needs);
 }
@@ -175,6 +167,7 @@ static void widen(struct plan *plan, uint32_t offer)
             !plan_is_excluded(plan, need, offer)) {
             flow_set_arc(plan->flow, need, offer, match.cost);
             marks_add(&plan->dirty_shares, need);
+            marks_add(&plan->grown_needs, need);
         }
     }
 }

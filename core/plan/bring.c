@@ -14,6 +14,7 @@
 #include "core/plan/internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define NEED_MISSING_MAX 8   /* Arcs added to one need in a round. */
 #define OFFER_MISSING_MAX 64 /* The same for an offer. */
@@ -248,6 +249,7 @@ static bool bring_in(struct plan *plan)
         marks_add(&plan->dirty_shares, missing->need);
         marks_add(&plan->pending_needs, missing->need);
         marks_add(&plan->pending_offers, missing->offer);
+        marks_add(&plan->grown_needs, missing->need);
     }
     return plan->missing_count > 0;
 }
@@ -273,6 +275,43 @@ static void collect(struct plan *plan)
     flow_clear_changes(plan->flow);
 }
 
+static int compare_arcs(const void *left, const void *right)
+{
+    const struct flow_arc *a = left;
+    const struct flow_arc *b = right;
+
+    if (a->cost != b->cost) {
+        return a->cost < b->cost ? -1 : 1;
+    }
+    return (a->source > b->source) - (a->source < b->source);
+}
+
+/* A need with twice the arcs that are kept goes back to the cheapest and those that serve it. In a
+ * settled flow an arc without units can go without harm; the bound then begins with it. */
+static void prune(struct plan *plan, uint32_t need)
+{
+    size_t count;
+    size_t kept_max = plan->options.rules.kept_max;
+    const struct flow_arc *arcs = flow_arcs(plan->flow, need, &count);
+
+    if (count <= 2 * kept_max) {
+        return;
+    }
+    GROW(plan->work, plan->work_capacity, count);
+    memcpy(plan->work, arcs, count * sizeof *arcs);
+    qsort(plan->work, count, sizeof *plan->work, compare_arcs);
+    for (size_t i = kept_max; i < count; i++) {
+        const struct flow_arc *arc = &plan->work[i];
+        if (arc->units == 0) {
+            flow_remove_arc(plan->flow, need, arc->source);
+            plan->needs[need].bound = (uint32_t)min_u64(plan->needs[need].bound, arc->cost);
+        }
+    }
+    int64_t *reach_max = &plan->products[plan->market->needs[need].product].reach_max;
+    *reach_max = max_i64(*reach_max, reach_of(plan, need));
+    marks_add(&plan->dirty_shares, need);
+}
+
 void plan_optimise(struct plan *plan)
 {
     do {
@@ -281,6 +320,10 @@ void plan_optimise(struct plan *plan)
     } while (bring_in(plan));
     marks_clear(&plan->pending_needs);
     marks_clear(&plan->pending_offers);
+    for (size_t i = 0; i < plan->grown_needs.count; i++) {
+        prune(plan, plan->grown_needs.items[i]);
+    }
+    marks_clear(&plan->grown_needs);
     if (plan->moved_count > 1) {
         qsort(plan->moved, plan->moved_count, sizeof *plan->moved, compare_u64);
     }

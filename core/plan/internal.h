@@ -112,6 +112,7 @@ struct plan {
     struct marks stale_needs, stale_offers;     /* Their arcs must be checked again. */
     struct marks wide_offers;                   /* Any need may lack an arc below its bound. */
     struct marks pending_needs, pending_offers; /* Where a missing match may pay. */
+    struct marks grown_needs;                   /* They got arcs, perhaps too many. */
     struct pending_answer *answers;
     size_t answer_capacity;
     size_t answer_count;
@@ -131,6 +132,8 @@ struct plan {
     size_t grouped_capacity;
     struct flow_arc *work;
     size_t work_capacity;
+    uint32_t *needs_of; /* Of an offer. */
+    size_t needs_of_capacity;
 
     /* Since the last save. */
     struct marks dirty_parties, dirty_products, dirty_needs, dirty_offers;

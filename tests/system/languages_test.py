@@ -140,10 +140,11 @@ def fill(client):
     client.submit("party.put", {"party": "factory", "roles": "offerer"})
     client.submit("party.put", {"party": "hospital", "roles": "requester"})
     client.submit("product.put", {"product": "mask", "name": "Masque", "lot": 10})
-    client.submit("offer.put", {
-        "offer": "line-1", "party": "factory", "product": "mask", "kind": "capacity",
-        "per_day": 1000, "from": today.isoformat(),
-        "to": (today + datetime.timedelta(days=60)).isoformat()})
+    for language in LANGUAGES:
+        client.submit("offer.put", {
+            "offer": f"line-{language}", "party": "factory", "product": "mask",
+            "kind": "capacity", "per_day": 1000, "from": today.isoformat(),
+            "to": (today + datetime.timedelta(days=60)).isoformat()})
 
 
 def put_needs(client, prefix, count):
@@ -159,6 +160,7 @@ class Example:
 
     def __init__(self, language, system, directory):
         self.commands = LANGUAGES[language]
+        self.offer = f"line-{language}"
         self.data = system.data
         self.directory = directory / language
         self.directory.mkdir()
@@ -172,7 +174,7 @@ class Example:
 
     def report(self, *arguments, text=None):
         """Positions that the adapter's reports were accepted at."""
-        done = self.run("adapter", "--offer", "line-1", *arguments, text=text)
+        done = self.run("adapter", "--offer", self.offer, *arguments, text=text)
         expect_equal(done.returncode, 0, f"adapter's exit code ({done.stderr.strip()})")
         words = [line.split() for line in done.stdout.splitlines()]
         assert all(len(line) == 2 and line[0] == "accepted" for line in words), done.stdout
@@ -196,7 +198,7 @@ def adapter_reports_are_accepted(example, _client):
 def adapter_exit_codes_tell_what_was_wrong(example, _client):
     done = example.run("adapter", "--offer", "nobody-s", "--per-day", "5")
     expect_equal(done.returncode, NOT_FOUND, f"exit code ({done.stderr.strip()})")
-    done = example.run("adapter", "--offer", "line-1", "--per-day", "many")
+    done = example.run("adapter", "--offer", example.offer, "--per-day", "many")
     expect_equal(done.returncode, DATA, f"exit code ({done.stderr.strip()})")
     done = example.run("adapter", "--per-day", "5")
     expect_equal(done.returncode, USAGE, f"exit code ({done.stderr.strip()})")

@@ -141,6 +141,30 @@ static void a_command_arrives_as_it_was_submitted(void)
     pair_close(&pair);
 }
 
+static void a_submit_is_encoded_as_its_table_says(void)
+{
+    static const size_t sizes[] = {1, 15, 16, 256};
+    struct pair pair;
+    struct buffer expected = {0};
+    struct submit record;
+    size_t number = 0;
+
+    gateway_open(&pair, 0);
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        for (size_t k = 0; k < sizes[i]; k++) {
+            EXPECT_EQ(submit(pair.connection, ++number), MAILLON_OK);
+        }
+        await(pair.connection, &pair.mock);
+        record.commands.items = (void *)commands_of(&pair.mock, &record.commands.count);
+        EXPECT_EQ(record.commands.count, sizes[i]);
+        expected.size = 0;
+        proto_encode(&SUBMIT, &record, &expected);
+        EXPECT_TRUE(bytes_equal(pair.mock.body, buffer_view(&expected)));
+    }
+    buffer_deinit(&expected);
+    pair_close(&pair);
+}
+
 static void the_second_answer_to_a_command_is_dropped(void)
 {
     struct pair pair;
@@ -592,6 +616,7 @@ int main(int argc, char **argv)
     static const struct test_case cases[] = {
         CASE(every_submission_is_answered_once),
         CASE(a_command_arrives_as_it_was_submitted),
+        CASE(a_submit_is_encoded_as_its_table_says),
         CASE(the_second_answer_to_a_command_is_dropped),
         CASE(without_an_answer_a_command_is_sent_again_with_its_id),
         CASE(after_a_restart_the_unanswered_come_again_in_order),

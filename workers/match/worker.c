@@ -4,6 +4,7 @@
  *     table                key      value
  *     2 + market_thing     number   core/match/market.h
  *     MATCH_BOUNDS         number   u32 bound, u32 offers listed since it was last exact
+ *     MATCH_RULES          empty    5 x u32, as struct match_rules
  *
  * A need's bound is exact when its candidates are searched. Offers that come later and cost less
  * are listed on top; after as many again as are kept the bound is made exact anew, so it
@@ -18,7 +19,8 @@
 
 #define MARKET_BASE 2
 #define MATCH_BOUNDS 10
-#define KEPT_COUNT_MAX 256
+#define MATCH_RULES 11
+#define RULE_COUNT 5
 #define TRIPLES_PER_ENTRY 160 /* Keeps an entry below 2,000 bytes. */
 
 struct need_listing {
@@ -35,8 +37,8 @@ struct match_worker {
     struct dirty_list dirty_listings;
     struct arena arena;
     struct buffer scratch;
-    struct candidate candidates[KEPT_COUNT_MAX];
-    uint64_t numbers[KEPT_COUNT_MAX * 3];
+    struct candidate candidates[MATCH_KEPT_MAX];
+    uint64_t numbers[MATCH_KEPT_MAX * 3];
     uint64_t noted_count, listed_count;
 };
 
@@ -45,7 +47,7 @@ void match_worker_open(const struct match_rules *rules, struct match_worker **wo
     struct match_worker *opened = memory_take(1, sizeof *opened);
 
     ENSURE(rules->kept_max >= 1);
-    ENSURE(rules->kept_max <= KEPT_COUNT_MAX);
+    ENSURE(rules->kept_max <= MATCH_KEPT_MAX);
     opened->rules = *rules;
     market_open(&opened->market);
     *worker = opened;
@@ -167,11 +169,26 @@ static bool changed_need(const struct match_worker *worker, uint16_t kind,
     return is_need && is_change && worker->market->needs[change->number].state == NEED_OPEN;
 }
 
+/* Bounds anew, for the needs of one party or of all. Who reads the feed lists these needs anew by
+ * the same search. */
+static void search_needs(struct match_worker *worker, uint32_t party)
+{
+    const struct market *market = worker->market;
+
+    for (uint32_t need = 0; need < market->need_ids.count; need++) {
+        bool is_meant = party == NAME_NONE || market->needs[need].party == party;
+        if (is_meant && market->needs[need].state == NEED_OPEN) {
+            search(worker, need);
+        }
+    }
+}
+
 /* A party that moved changes what its needs and offers cost. */
 static void relist_party(struct match_worker *worker, uint32_t party, struct effects *effects)
 {
     const struct market *market = worker->market;
 
+    search_needs(worker, party);
     for (uint32_t offer = 0; offer < market->offer_ids.count; offer++) {
         if (market->offers[offer].party == party && market->offers[offer].state == OFFER_ACTIVE) {
             list_offer(worker, offer, effects);
@@ -221,6 +238,10 @@ static void step(void *state, uint32_t upstream, const struct entry *entry, stru
     market_apply(worker->market, entry->kind, &command, intake.quarantined, &change);
     market_rows_note(&worker->rows, entry->kind, &change);
     size_t number_count = 0;
+    if (entry->kind == KIND_RULES_PUT) {
+        worker->rules = match_rules_from(&command.rules_put);
+        search_needs(worker, NAME_NONE);
+    }
     if (changed_need(worker, entry->kind, &change)) {
         number_count = list_need(worker, change.number);
     }
@@ -234,10 +255,44 @@ static void step(void *state, uint32_t upstream, const struct entry *entry, stru
 
 /* --- Rows and figures ---------------------------------------------------------------- */
 
+static enum status load_rules(struct match_worker *worker, struct bytes value)
+{
+    uint32_t *rules[RULE_COUNT] = {
+        &worker->rules.per_kilometre, &worker->rules.other_region, &worker->rules.other_country,
+        &worker->rules.per_day_late,  &worker->rules.kept_max,
+    };
+
+    if (value.size != RULE_COUNT * 4) {
+        return STATUS_CORRUPT;
+    }
+    for (size_t i = 0; i < RULE_COUNT; i++) {
+        *rules[i] = load_u32(value.data + 4 * i);
+    }
+    return worker->rules.kept_max >= 1 && worker->rules.kept_max <= MATCH_KEPT_MAX ? STATUS_OK
+                                                                                   : STATUS_CORRUPT;
+}
+
+static void save_rules(const struct match_worker *worker, struct rows_out *rows)
+{
+    const uint32_t rules[RULE_COUNT] = {
+        worker->rules.per_kilometre, worker->rules.other_region, worker->rules.other_country,
+        worker->rules.per_day_late,  worker->rules.kept_max,
+    };
+    uint8_t value[RULE_COUNT * 4];
+
+    for (size_t i = 0; i < RULE_COUNT; i++) {
+        store_u32(value + 4 * i, rules[i]);
+    }
+    rows_put(rows, MATCH_RULES, (struct bytes){0}, (struct bytes){value, sizeof value});
+}
+
 static enum status load(void *state, uint8_t table, struct bytes key, struct bytes value)
 {
     struct match_worker *worker = state;
 
+    if (table == MATCH_RULES) {
+        return load_rules(worker, value);
+    }
     if (table != MATCH_BOUNDS) {
         return market_rows_load(worker->market, MARKET_BASE, table, key, value);
     }
@@ -284,6 +339,7 @@ static void save(void *state, struct rows_out *rows)
                  (struct bytes){value, sizeof value});
     }
     dirty_clear(dirty);
+    save_rules(worker, rows);
 }
 
 static void report(const void *state, struct report_out *out)
