@@ -61,8 +61,21 @@ void batch_cut(struct batch *batch, size_t entry_count)
     }
 }
 
+/* A checkpoint's rows are many times what a batch holds otherwise, and seldom: their memory is
+ * given back. */
+static void release_rows(struct batch *batch)
+{
+    free(batch->rows);
+    batch->rows = NULL;
+    batch->row_capacity = 0;
+    buffer_deinit(&batch->rows_bytes);
+}
+
 void batch_clear(struct batch *batch)
 {
+    if (batch->is_checkpoint) {
+        release_rows(batch);
+    }
     batch->entry_count = 0;
     batch->row_count = 0;
     batch->bodies.size = 0;

@@ -43,7 +43,7 @@ struct bytes batch_body(const struct batch *batch, size_t index);
 
 /* Forgets the entries from `entry_count` on. */
 void batch_cut(struct batch *batch, size_t entry_count);
-void batch_clear(struct batch *batch); /* Keeps its memory. */
+void batch_clear(struct batch *batch); /* Keeps its memory, but that of a checkpoint's rows. */
 void batch_deinit(struct batch *batch);
 
 /* Writes a batch into a journal: what a world's commit does on its thread. Sets the body views

@@ -322,7 +322,7 @@ static const struct field answer_fields[] = {
     UINT(answer_event, assignment, "assignment", 0, INT64_MAX, .text = "Number of the assignment."),
     FLAG(answer_event, done, "done", .required = true, .text = "Whether it took effect."),
     TEXT(answer_event, code, "code", 1, 32, .required = true,
-         .text = "\"done\", or \"unknown\", \"denied\", \"state\"."),
+         .text = "\"done\", or \"unknown\", \"state\", \"range\"."),
     TEXT(answer_event, why, "why", 0, 240, .text = "For people; empty when done."),
     UINT(answer_event, cause, "cause", 0, INT64_MAX, .text = "The match entry it was decided on."),
     TIME(answer_event, at, "at", .text = "Time of that entry."),

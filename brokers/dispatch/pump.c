@@ -6,6 +6,8 @@
  */
 #include "brokers/dispatch/state.h"
 
+#include "node/reply.h"
+
 #define SENDS_PER_PUMP 512
 #define READ_SIZE ((size_t)48 * 1024)
 #define BLOCKED_RETRY_MS 50
@@ -273,7 +275,7 @@ static void send_head(struct dispatch *dispatch, struct subscriber *subscriber,
     struct bytes peer = {.data = subscriber->peer, .size = subscriber->peer_size};
     struct stream_head head = {.seq = span->last, .oldest = span->oldest};
 
-    enum status status = dispatch_send(dispatch, peer, (struct bytes){0}, &STREAM_HEAD, &head);
+    enum status status = reply(dispatch->world, peer, (struct bytes){0}, &STREAM_HEAD, &head);
     if (settle_send(dispatch, subscriber, status)) {
         subscriber->is_head_due = false;
     }
@@ -292,7 +294,7 @@ static void reset(struct dispatch *dispatch, struct subscriber *subscriber,
 
     dispatch->counters.resets++;
     if (settle_send(dispatch, subscriber,
-                    dispatch_send(dispatch, peer, (struct bytes){0}, &RESET, &told))) {
+                    reply(dispatch->world, peer, (struct bytes){0}, &RESET, &told))) {
         subscribers_remove(&dispatch->subscribers, subscriber);
     }
 }

@@ -55,8 +55,4 @@ void dispatch_pump(struct dispatch *dispatch);
 void dispatch_snapshot(struct dispatch *dispatch, struct bytes peer, struct bytes request_id,
                        const struct snapshot *request);
 
-/* Sends one message; what cannot be sent is counted and left, its client asks again. */
-enum status dispatch_send(struct dispatch *dispatch, struct bytes peer, struct bytes request_id,
-                          const struct message *message, const void *record);
-
 #endif
