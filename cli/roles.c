@@ -92,7 +92,7 @@ bool is_caught_up(const struct cli *cli, const uint64_t target[ROLE_COUNT])
 enum maillon_status wait_until_idle(const struct cli *cli, uint64_t *last)
 {
     struct arena arena = {0};
-    struct report report;
+    struct report report = {0};
     uint64_t reached = 0;
 
     /* Role by role: the next one has taken in what the one before it had in the end. */
