@@ -32,7 +32,7 @@ enum maillon_status role_ask(const struct cli *cli, const char *role, const stru
         return MAILLON_CONFIG;
     }
     if (access(endpoint + strlen("ipc://"), F_OK) != 0) {
-        return MAILLON_UNREACHABLE; /* Stopped in order: there is nothing to wait for. */
+        return MAILLON_UNREACHABLE; /* Nothing was ever started here. */
     }
     proto_encode(request, request_record, &body);
     enum maillon_status status = maillon_request(endpoint, request->name, body.data, body.size,
