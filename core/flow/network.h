@@ -213,7 +213,7 @@ void mark_sink(struct flow *flow, uint32_t sink, enum sink_flag flag);
 void mark_source(struct flow *flow, uint32_t source);
 
 /* exits.c: lists the exits of the source, when they are not known. */
-void know_exits(struct flow *flow, uint32_t source);
+void know_exits(struct flow *flow, uint32_t number);
 /* exits.c: the sources that serve the sink list their exits anew, because something of it changed
  * that exits are made of. */
 void forget_exits(struct flow *flow, uint32_t sink);
