@@ -264,7 +264,7 @@ const struct message TICK = MESSAGE("tick", tick, tick_fields, .kind = KIND_TICK
 #define WEIGHT_MAX ((1 << 20) - 1)
 #define TRANCHE_MAX 1000000
 #define RULE(member, low, high, words)                                                             \
-    UINT(rules_put, member, #member, low, high, .required = true, .text = words)
+    UINT(rules_put, member, #member, low, high, .required = true, .absent = -1, .text = words)
 
 static const struct field rules_put_fields[] = {
     RULE(per_kilometre, 0, WEIGHT_MAX, "Cost of a kilometre."),

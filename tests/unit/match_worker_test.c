@@ -99,7 +99,7 @@ static void settle(struct setup *setup)
 
 struct reader {
     struct market *market;
-    const struct match_rules *rules;
+    struct match_rules *rules;
     bool is_listed[THING_COUNT][THING_COUNT]; /* By need and offer. */
     uint32_t bounds[THING_COUNT];
     uint64_t next;    /* The entry to read next. */
@@ -117,31 +117,22 @@ static void list(struct reader *reader, uint64_t need, uint64_t offer, uint64_t 
     reader->is_listed[need][offer] = true;
 }
 
-/* Costs of a party's needs are all others once it moved: whoever reads the feed forgets bounds. */
-static void forget_bounds(struct reader *reader, uint32_t party)
+/* The search that whoever reads the feed makes when all costs of a party's needs (NAME_NONE: of all
+ * needs) may be others. */
+static void search_needs(struct reader *reader, uint32_t party)
 {
+    struct candidate candidates[MATCH_KEPT_MAX];
+
     for (uint32_t need = 0; need < reader->market->need_ids.count; need++) {
-        if (reader->market->needs[need].party == party) {
-            reader->bounds[need] = 0;
+        const struct need *known = &reader->market->needs[need];
+        if (known->state == NEED_OPEN && (party == NAME_NONE || known->party == party)) {
+            size_t count = match_candidates(reader->market, reader->rules, need, candidates,
+                                            &reader->bounds[need]);
+            for (size_t i = 0; i < count; i++) {
+                reader->is_listed[need][candidates[i].offer] = true;
+            }
         }
     }
-}
-
-static struct party party_before(const struct market *market, const struct message *message,
-                                 const union command *command)
-{
-    uint32_t number = message->kind == KIND_PARTY_PUT
-                          ? market_find_party(market, command->party_put.party)
-                          : NAME_NONE;
-    return number == NAME_NONE ? (struct party){0} : market->parties[number];
-}
-
-static bool has_moved(const struct party *before, const struct market *market, uint32_t number)
-{
-    const struct party *now = &market->parties[number];
-
-    return before->region != now->region || before->country != now->country ||
-           before->lat != now->lat || before->lon != now->lon;
 }
 
 static void read_noted(struct reader *reader, const struct entry *entry, struct arena *arena)
@@ -158,12 +149,14 @@ static void read_noted(struct reader *reader, const struct entry *entry, struct 
     EXPECT_EQ(entry->cause_last, reader->noted);
     message = message_by_kind((uint16_t)noted.kind);
     EXPECT_OK(proto_decode(message, noted.body, arena, &command, &refusal));
-    struct party before = party_before(reader->market, message, &command);
     market_apply(reader->market, message->kind, &command, noted.quarantined, &change);
     EXPECT_TEXT(noted.outcome, outcome_name(change.outcome));
     EXPECT_EQ(noted.number, change.number == NAME_NONE ? 0 : change.number);
-    if (message->kind == KIND_PARTY_PUT && has_moved(&before, reader->market, change.number)) {
-        forget_bounds(reader, change.number);
+    if (message->kind == KIND_RULES_PUT) {
+        *reader->rules = match_rules_from(&command.rules_put);
+        search_needs(reader, NAME_NONE);
+    } else if (message->kind == KIND_PARTY_PUT && change.outcome == OUTCOME_CHANGED) {
+        search_needs(reader, change.number);
     }
     bool is_put = change.outcome == OUTCOME_CREATED || change.outcome == OUTCOME_CHANGED;
     if (message->kind == KIND_NEED_PUT && is_put) {
@@ -334,6 +327,18 @@ static void add_random(struct setup *setup, uint64_t *random, uint64_t *now_ms)
     }
 }
 
+static union command random_rules(uint64_t *random)
+{
+    union command command = {0};
+
+    command.rules_put.per_kilometre = random_below(random, 3);
+    command.rules_put.other_region = random_below(random, 500);
+    command.rules_put.per_day_late = random_below(random, 500);
+    command.rules_put.kept_max = 1 + random_below(random, 6);
+    command.rules_put.other_country = random_below(random, 3000);
+    return command;
+}
+
 static void fill_upstream(struct setup *setup, uint64_t *random)
 {
     uint64_t now_ms = (uint64_t)FIRST_DAY * DAY_MS;
@@ -347,6 +352,9 @@ static void fill_upstream(struct setup *setup, uint64_t *random)
         add(setup, &PRODUCT_PUT, make_product(name, 1 + random_below(random, 20)));
     }
     for (size_t i = 0; i < STEP_COUNT; i++) {
+        if (random_below(random, 40) == 0) {
+            add(setup, &RULES_PUT, random_rules(random));
+        }
         add_random(setup, random, &now_ms);
     }
 }
@@ -355,14 +363,15 @@ static void every_offer_cheaper_than_a_needs_bound_has_been_listed(void)
 {
     for (test_seed = 1; test_seed <= 4 * SEED_COUNT; test_seed++) {
         struct setup setup;
-        struct reader reader = {.next = 1};
+        struct match_rules rules;
+        struct reader reader = {.next = 1, .rules = &rules};
         uint64_t random = test_seed;
 
         open_setup(&setup, 1 + (uint32_t)random_below(&random, 6));
         fill_upstream(&setup, &random);
         settle(&setup);
         market_open(&reader.market);
-        reader.rules = &setup.rules;
+        rules = setup.rules;
         read_feed(&setup, &reader);
         EXPECT_EQ(reader.noted, setup.upstream.head.last);
         EXPECT_TRUE(reader.matches > 0);

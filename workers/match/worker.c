@@ -226,19 +226,11 @@ static bool is_same_place(const struct surroundings *left, const struct surround
            left->lat == right->lat && left->lon == right->lon;
 }
 
-/* A party that moved changes what its offers and needs cost. The offers are listed anew; for the
- * needs all offers would have to be, so their bound goes: whoever reads the feed searches by
- * prices, and the next put lists them again. */
+/* A party that moved changes what its offers cost. */
 static void relist_party(struct match_worker *worker, uint32_t party, struct effects *effects)
 {
     const struct market *market = worker->market;
 
-    for (uint32_t need = 0; need < market->need_ids.count; need++) {
-        if (market->needs[need].party == party && market->needs[need].state == NEED_OPEN) {
-            worker->listings[need].bound = 0;
-            dirty_note(&worker->dirty_listings, need);
-        }
-    }
     for (uint32_t offer = market->parties[party].last_offer; offer != NAME_NONE;
          offer = market->offers[offer].previous_offer) {
         if (market->offers[offer].state == OFFER_ACTIVE) {
@@ -323,6 +315,8 @@ static void step(void *state, uint32_t upstream, const struct entry *entry, stru
     if (entry->kind == KIND_RULES_PUT) {
         worker->rules = match_rules_from(&command.rules_put);
         search_needs(worker, NAME_NONE);
+    } else if (entry->kind == KIND_PARTY_PUT && change.outcome == OUTCOME_CHANGED) {
+        search_needs(worker, change.number);
     }
     if (changed_need(worker, entry->kind, &change)) {
         number_count = list_need(worker, change.number);
