@@ -105,9 +105,13 @@ static int64_t search(struct flow *flow, struct hunt *hunt, int64_t worth)
     return found;
 }
 
+/* A source with free units ends the path: nobody walks its exits. To list them takes long when it
+ * serves many sinks. */
 static void step_into(struct flow *flow, uint32_t source)
 {
-    know_exits(flow, source);
+    if (flow->sources[source].free <= 0) {
+        know_exits(flow, source);
+    }
     path_push(flow, source)->at = flow->sources[source].cursor;
 }
 

@@ -3,7 +3,7 @@
  *
  *     ./dev bench memory [--needs N] [--stock UNITS]
  *
- * A thousand parties, 50 products with 40 offers each, and N needs (a million): every list of
+ * A thousand parties, 50 products with 200 offers each, and N needs (a million): every list of
  * matches is full. An offer has so many units that every need gets an assignment, the most that
  * there is to remember, unless --stock makes them scarce. One line for each role and one for
  * their sum, after everything has gone through.
@@ -69,7 +69,7 @@ static void submit_all(const struct system *system, const struct bench_world *wo
 static void run(const char *place, uint64_t needs, uint64_t stock)
 {
     const struct bench_world world = {
-        .party_count = 1000, .product_count = 50, .offer_count = 40, .stock = stock};
+        .party_count = 1000, .product_count = 50, .offer_count = 200, .stock = stock};
     struct system system;
 
     system_start(&system, place, NULL);
@@ -92,7 +92,7 @@ int main(int argc, char **argv)
                                             {"stock", required_argument, NULL, 's'},
                                             {NULL, 0, NULL, 0}};
     uint64_t needs = 1000000;
-    uint64_t stock = 1000000000000;
+    uint64_t stock = 1000000;
 
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (option == 'n') {

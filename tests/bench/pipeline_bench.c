@@ -273,7 +273,7 @@ static void print_latency(const struct follower *follower, uint64_t count, doubl
 static void run(const char *place, uint64_t count, double seconds, double wanted)
 {
     static const struct bench_world world = {
-        .party_count = 200, .product_count = 8, .offer_count = 8, .stock = 1000000000000};
+        .party_count = 1000, .product_count = 8, .offer_count = 100, .stock = 1000000};
     static struct follower follower;
     struct system system;
     struct submitter submitter;

@@ -280,7 +280,7 @@ static size_t bucket_of(uint64_t micros)
         return (size_t)micros;
     }
     unsigned shift = (unsigned)(63 - __builtin_clzll(micros)) - 6;
-    return (shift + 1) * 64 + (size_t)((micros >> shift) - 64);
+    return ((size_t)shift + 1) * 64 + (size_t)((micros >> shift) - 64);
 }
 
 static uint64_t bucket_start(size_t bucket)
@@ -352,12 +352,11 @@ struct raw_figures bench_lmdb(const char *path, size_t batch, size_t value_size,
     MDB_dbi table = 0;
     uint64_t last = 0;
     size_t commits = 0;
+
+    open_raw(path, &env, &table);
     uint64_t began = bench_nanos();
     uint64_t until = began + (uint64_t)(seconds * 1e9);
     uint64_t now = began;
-
-    open_raw(path, &env, &table);
-    began = now = bench_nanos();
     while (now < until && commits < RAW_COMMIT_COUNT_MAX) {
         append_raw(env, table, &last, max_u64(batch, 1), value_size);
         uint64_t after = bench_nanos();

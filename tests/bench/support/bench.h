@@ -25,7 +25,7 @@ uint64_t bench_nanos(void); /* Of a clock that only goes forward. */
 
 /* Starts maillond on `data`, one role or (NULL) all of them, with more arguments up to NULL; and
  * ends it. A child that is still there when the process ends is ended too. */
-pid_t bench_start(const char *data, const char *role, const char *const *arguments);
+pid_t bench_start(const char *data, const char *role, const char *const *more);
 void bench_stop(pid_t child);
 
 /* Starts this program again with two arguments. */

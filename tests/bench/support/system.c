@@ -112,6 +112,7 @@ static void fill_product(struct batch_submit *batch, const struct bench_world *w
     char party[BENCH_NAME_SIZE];
     struct product_put product = {.product = bench_product(number, name), .lot = 1};
 
+    ENSURE(world->party_count > 0);
     batch_submit_add(batch, &PRODUCT_PUT, &product);
     for (uint32_t i = 0; i < world->offer_count; i++) {
         snprintf(offer, sizeof offer, "offer-%05u-%05u", number, i);
