@@ -264,7 +264,7 @@ const struct message TICK = MESSAGE("tick", tick, tick_fields, .kind = KIND_TICK
 #define WEIGHT_MAX ((1 << 20) - 1)
 #define TRANCHE_MAX 1000000
 #define RULE(member, low, high, words)                                                             \
-    UINT(rules_put, member, #member, low, high, .required = true, .text = words)
+    UINT(rules_put, member, #member, low, high, .required = true, .absent = -1, .text = words)
 
 static const struct field rules_put_fields[] = {
     RULE(per_kilometre, 0, WEIGHT_MAX, "Cost of a kilometre."),
@@ -322,7 +322,7 @@ static const struct field answer_fields[] = {
     UINT(answer_event, assignment, "assignment", 0, INT64_MAX, .text = "Number of the assignment."),
     FLAG(answer_event, done, "done", .required = true, .text = "Whether it took effect."),
     TEXT(answer_event, code, "code", 1, 32, .required = true,
-         .text = "\"done\", or \"unknown\", \"denied\", \"state\"."),
+         .text = "\"done\", or \"unknown\", \"state\", \"range\"."),
     TEXT(answer_event, why, "why", 0, 240, .text = "For people; empty when done."),
     UINT(answer_event, cause, "cause", 0, INT64_MAX, .text = "The match entry it was decided on."),
     TIME(answer_event, at, "at", .text = "Time of that entry."),

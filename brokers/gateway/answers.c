@@ -1,5 +1,7 @@
 #include "brokers/gateway/answers.h"
 
+#include "node/reply.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,24 +171,6 @@ static void fill_result(const struct verdict *verdict, const struct world *world
     UNREACHABLE();
 }
 
-static enum status send_message(const struct world *world, struct bytes peer,
-                                struct bytes request_id, const struct message *message,
-                                const void *record)
-{
-    struct header header = {
-        .version = PROTO_VERSION, .type = bytes_from_text(message->name), .id = request_id};
-    struct buffer frames = {0};
-
-    proto_encode(&HEADER, &header, &frames);
-    size_t header_size = frames.size;
-    proto_encode(message, record, &frames);
-    enum status status =
-        world->send(world->context, peer, (struct bytes){frames.data, header_size},
-                    (struct bytes){frames.data + header_size, frames.size - header_size});
-    buffer_deinit(&frames);
-    return status;
-}
-
 enum status answers_send(const struct waiting *waiting, const struct world *world,
                          const struct entry *entries, size_t entry_count, struct arena *arena)
 {
@@ -196,19 +180,6 @@ enum status answers_send(const struct waiting *waiting, const struct world *worl
     for (size_t i = 0; i < waiting->verdict_count; i++) {
         fill_result(&waiting->verdicts[i], world, entries, entry_count, arena, &results[i]);
     }
-    return send_message(world, (struct bytes){waiting->peer, waiting->peer_size},
-                        (struct bytes){waiting->request_id, waiting->request_id_size}, &ANSWERS,
-                        &answers);
-}
-
-enum status answers_refuse(const struct world *world, struct bytes peer, struct bytes request_id,
-                           const struct refusal *refusal)
-{
-    struct refused refused = {
-        .code = bytes_from_text(refusal->code),
-        .field = bytes_from_text(refusal->field),
-        .why = bytes_from_text(refusal->why),
-    };
-
-    return send_message(world, peer, request_id, &REFUSED, &refused);
+    return reply(world, (struct bytes){waiting->peer, waiting->peer_size},
+                 (struct bytes){waiting->request_id, waiting->request_id_size}, &ANSWERS, &answers);
 }

@@ -65,8 +65,4 @@ void answers_deinit(struct answers_queue *queue);
 enum status answers_send(const struct waiting *waiting, const struct world *world,
                          const struct entry *entries, size_t entry_count, struct arena *arena);
 
-/* One "refused" for a message that as a whole cannot be served. */
-enum status answers_refuse(const struct world *world, struct bytes peer, struct bytes request_id,
-                           const struct refusal *refusal);
-
 #endif

@@ -11,6 +11,7 @@
 #include "brokers/gateway/gateway.h"
 
 #include "brokers/gateway/state.h"
+#include "node/reply.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -202,7 +203,7 @@ static void message(void *state, const struct client_message *message, struct ef
         return;
     }
     gateway->counters.malformed++;
-    if (answers_refuse(gateway->world, message->peer, header.id, &refusal) != STATUS_OK) {
+    if (reply_refused(gateway->world, message->peer, header.id, &refusal, 0) != STATUS_OK) {
         gateway->counters.undelivered++;
     }
 }
@@ -260,9 +261,11 @@ static void save(void *state, struct rows_out *rows)
         rows_put(rows, GATEWAY_SUBMITTERS, names_text(&gateway->submitters, i),
                  (struct bytes){value, sizeof value});
     }
-    gateway->scratch.size = 0;
-    proto_encode(&RULES_PUT, &gateway->rules, &gateway->scratch);
-    rows_put(rows, GATEWAY_RULES, (struct bytes){0}, buffer_view(&gateway->scratch));
+    if (gateway->rules.kept_max > 0) {
+        gateway->scratch.size = 0;
+        proto_encode(&RULES_PUT, &gateway->rules, &gateway->scratch);
+        rows_put(rows, GATEWAY_RULES, (struct bytes){0}, buffer_view(&gateway->scratch));
+    }
     store_u64(value, gateway->counters.refused);
     rows_put(rows, GATEWAY_COUNTERS, (struct bytes){0}, (struct bytes){value, sizeof value});
 }

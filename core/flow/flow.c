@@ -220,8 +220,9 @@ static void drop_front(struct sink *sink, int64_t units)
         units -= sink->tranches[emptied].units;
     }
     sink->tranche_count = (uint8_t)(sink->tranche_count - emptied);
-    memmove(sink->tranches, sink->tranches + emptied, sink->tranche_count * sizeof *sink->tranches);
     if (sink->tranche_count > 0) {
+        memmove(sink->tranches, sink->tranches + emptied,
+                sink->tranche_count * sizeof *sink->tranches);
         sink->tranches[0].units -= units;
     }
 }

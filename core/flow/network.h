@@ -226,7 +226,7 @@ void mark_sink(struct flow *flow, uint32_t sink, enum sink_flag flag);
 void mark_source(struct flow *flow, uint32_t source);
 
 /* exits.c: brings the exits, or everybody's exits and so all entries, or the taker up to date. */
-void know_exits(struct flow *flow, uint32_t source);
+void know_exits(struct flow *flow, uint32_t number);
 void know_all_exits(struct flow *flow);
 void know_take(struct flow *flow, uint32_t source);
 /* exits.c: to be called when the holders of the source change; when anything changes that the exits

@@ -210,7 +210,7 @@ struct answer_event {
     struct bytes id; /* Submission id. */
     uint64_t assignment;
     bool done;
-    struct bytes code; /* "done", or why not: "unknown", "denied", "state". */
+    struct bytes code; /* "done", or why not: "unknown" (nor yours), "state", "range". */
     struct bytes why;  /* For people, empty when done. */
     uint64_t cause;
     uint64_t at;

@@ -1,4 +1,7 @@
-"""import_test.py - a whole real scenario goes in, is decided, stopped, checked and started again."""
+"""import_test.py - a real scenario goes in, is decided, checked, stopped and started again.
+
+Takes minutes: not part of the suite. /usr/bin/python3 tests/system/import_test.py runs it.
+"""
 import pathlib
 import sys
 

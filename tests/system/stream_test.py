@@ -97,7 +97,7 @@ def positions_count_from_one_and_answers_are_told(run):
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     assert {"assignment", "answer"} == {event["t"] for event in events}
     told = {event.get("state", event.get("code")) for event in events}
-    assert {"proposed", "accepted", "committed", "declined", "done", "denied"} <= told, told
+    assert {"proposed", "accepted", "committed", "declined", "done", "unknown"} <= told, told
 
 
 def a_snapshot_and_the_stream_behind_it_give_the_same_picture(run):

@@ -227,7 +227,10 @@ static void world_commit(void *context, struct batch *batch)
 static enum status world_read(void *context, uint64_t from, size_t size_max, struct buffer *stored)
 {
     const struct fake_world *world = context;
-    return fake_journal_read(&world->journal, from, size_max, stored);
+
+    return world->read_status != STATUS_OK
+               ? world->read_status
+               : fake_journal_read(&world->journal, from, size_max, stored);
 }
 
 static void world_publish(void *context, struct bytes stored)

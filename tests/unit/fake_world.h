@@ -52,6 +52,7 @@ struct fake_world {
         enum status status;
     } * peers; /* Those that do not take everything. */
     size_t peer_count, peer_capacity;
+    enum status read_status;   /* What reading the own feed gives, when it fails. */
     size_t parcel_count;       /* Made and not released. */
     struct buffer published;   /* Stored entries, one behind the other. */
     uint64_t ask_count, asked; /* How often, and from which entry the last time. */

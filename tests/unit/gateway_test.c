@@ -628,6 +628,25 @@ static void time_never_goes_back_when_the_clock_does(void)
     close_setup(&setup);
 }
 
+static void rules_are_journaled_when_they_are_others(void)
+{
+    struct setup setup;
+
+    open_setup(&setup);
+    for (int i = 0; i < 3; i++) { /* Weights and tranches of 0 are rules as well. */
+        settle(&setup);
+        crash(&setup);
+        setup.limits.rules = (struct rules_put){.kept_max = i == 0 ? 8 : 9};
+        setup.options.checkpoint_entries = 1;
+        start(&setup);
+        settle(&setup);
+        uint64_t last = last_seq(&setup);
+        EXPECT_EQ(setup.world.journal.entries[last - 2].kind, i == 2 ? KIND_TICK : KIND_RULES_PUT);
+        EXPECT_EQ(setup.world.journal.entries[last - 1].kind, KIND_TICK);
+    }
+    close_setup(&setup);
+}
+
 /* --- Messages that make no sense ----------------------------------------------------- */
 
 static void a_message_that_makes_no_sense_is_refused(void)
@@ -890,6 +909,7 @@ static const struct test_case cases[] = {
     CASE(an_entry_that_cannot_be_read_is_no_conflict),
     CASE(a_tick_comes_every_tick_ms),
     CASE(time_never_goes_back_when_the_clock_does),
+    CASE(rules_are_journaled_when_they_are_others),
     CASE(a_message_that_makes_no_sense_is_refused),
     CASE(a_client_that_is_gone_delays_nobody),
     CASE(every_acknowledged_command_is_in_the_feed_exactly_once),

@@ -3,6 +3,9 @@
  */
 #include "tests/unit/journal_fixture.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 static void a_new_journal_is_empty_and_has_an_epoch(void)
 {
     enter_place();
@@ -543,9 +546,15 @@ static void no_room_for_the_reserve_is_full(void)
     struct journal_options options = options_of("feed");
     struct journal *journal = NULL;
 
-    options.size_max = (uint64_t)1 << 46;
-    options.reserve = (uint64_t)1 << 45;
+    /* A limit on files stands in for a full disk, which other programs would share. */
+    struct rlimit limit;
+    EXPECT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    struct rlimit small = {.rlim_cur = 8 * MEGABYTE, .rlim_max = limit.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+    options.reserve = 16 * MEGABYTE;
     EXPECT_STATUS(journal_open(&options, &journal), STATUS_FULL);
+    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
     options.reserve = 0;
     EXPECT_OK(journal_open(&options, &journal));
     journal_close(journal);

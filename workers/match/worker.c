@@ -6,9 +6,10 @@
  *     MATCH_BOUNDS         number   u32 bound, u32 offers listed since it was last exact
  *     MATCH_RULES          empty    5 x u32, as struct match_rules
  *
- * A need's bound is exact when its candidates are searched. Offers that come later and cost less
- * are listed on top; after as many again as are kept the bound is made exact anew, so it
- * follows the K-th best at a small constant cost per listed offer.
+ * A need's bound is exact when its candidates are searched and listed. Offers that come later and
+ * cost less are listed on top; after as many again as are kept the bound is searched anew, so it
+ * follows the K-th best down at a small constant cost per listed offer. It never rises between two
+ * lists: what lies between the old and a higher one was not listed.
  */
 #include "workers/match/worker.h"
 
@@ -21,7 +22,7 @@
 #define MATCH_BOUNDS 10
 #define MATCH_RULES 11
 #define RULE_COUNT 5
-#define TRIPLES_PER_ENTRY 160 /* Keeps an entry below 2,000 bytes. */
+#define TRIPLES_PER_ENTRY 130 /* Of three times five bytes at most: an entry below 2,000. */
 
 struct need_listing {
     uint32_t bound;
@@ -80,6 +81,15 @@ static size_t search(struct match_worker *worker, uint32_t need)
     return count;
 }
 
+/* Follows the K-th best down, without a list. */
+static void lower_bound(struct match_worker *worker, uint32_t need)
+{
+    uint32_t bound = worker->listings[need].bound;
+
+    search(worker, need);
+    worker->listings[need].bound = (uint32_t)min_u64(bound, worker->listings[need].bound);
+}
+
 static void append_matches(struct match_worker *worker, uint32_t offer, size_t number_count,
                            struct effects *effects)
 {
@@ -103,7 +113,7 @@ static uint32_t cost_if_listed(struct match_worker *worker, uint32_t need, uint3
         return UINT32_MAX;
     }
     if (++listing->listed >= worker->rules.kept_max) {
-        search(worker, need);
+        lower_bound(worker, need);
     }
     dirty_note(&worker->dirty_listings, need);
     return match.cost;
@@ -183,16 +193,78 @@ static void search_needs(struct match_worker *worker, uint32_t party)
     }
 }
 
-/* A party that moved changes what its needs and offers cost. */
+/* What the costs of a party's matches, or the rules for a product's, depend on. */
+struct surroundings {
+    uint32_t region, country;
+    int32_t lat, lon;
+    uint64_t lot;
+};
+
+/* As they are before, or after, a command. */
+static struct surroundings surroundings_of(const struct market *market, uint16_t kind,
+                                           const union command *command)
+{
+    if (kind == KIND_PARTY_PUT) {
+        uint32_t number = market_find_party(market, command->party_put.party);
+        const struct party *party = number == NAME_NONE ? NULL : &market->parties[number];
+        return party == NULL ? (struct surroundings){0}
+                             : (struct surroundings){.region = party->region,
+                                                     .country = party->country,
+                                                     .lat = party->lat,
+                                                     .lon = party->lon};
+    }
+    if (kind == KIND_PRODUCT_PUT) {
+        uint32_t number = market_find_product(market, command->product_put.product);
+        return (struct surroundings){.lot = number == NAME_NONE ? 0 : market->products[number].lot};
+    }
+    return (struct surroundings){0};
+}
+
+static bool is_same_place(const struct surroundings *left, const struct surroundings *right)
+{
+    return left->region == right->region && left->country == right->country &&
+           left->lat == right->lat && left->lon == right->lon;
+}
+
+/* A party that moved changes what its offers cost. */
 static void relist_party(struct match_worker *worker, uint32_t party, struct effects *effects)
 {
     const struct market *market = worker->market;
 
-    search_needs(worker, party);
-    for (uint32_t offer = 0; offer < market->offer_ids.count; offer++) {
-        if (market->offers[offer].party == party && market->offers[offer].state == OFFER_ACTIVE) {
+    for (uint32_t offer = market->parties[party].last_offer; offer != NAME_NONE;
+         offer = market->offers[offer].previous_offer) {
+        if (market->offers[offer].state == OFFER_ACTIVE) {
             list_offer(worker, offer, effects);
         }
+    }
+}
+
+/* A smaller lot lets offers match that gave less than the old one. */
+static void relist_product(struct match_worker *worker, uint32_t product, uint64_t lot_before,
+                           struct effects *effects)
+{
+    const struct number_list *offers = &worker->market->products[product].offers;
+
+    for (size_t i = 0; i < offers->count; i++) {
+        if (market_offer_capacity(&worker->market->offers[offers->items[i]]) < lot_before) {
+            list_offer(worker, offers->items[i], effects);
+        }
+    }
+}
+
+/* Lists what a command made cheaper, or possible at all. */
+static void list_change(struct match_worker *worker, uint16_t kind,
+                        const struct market_change *change, const struct surroundings *before,
+                        const struct surroundings *after, struct effects *effects)
+{
+    if (changed_offer(worker, kind, change)) {
+        list_offer(worker, change->number, effects);
+    } else if (change->outcome != OUTCOME_CHANGED) {
+        return;
+    } else if (kind == KIND_PARTY_PUT && !is_same_place(before, after)) {
+        relist_party(worker, change->number, effects);
+    } else if (kind == KIND_PRODUCT_PUT && after->lot < before->lot) {
+        relist_product(worker, change->number, before->lot, effects);
     }
 }
 
@@ -235,22 +307,22 @@ static void step(void *state, uint32_t upstream, const struct entry *entry, stru
     ENSURE(proto_decode(&INTAKE, entry->body, &worker->arena, &intake, &refusal) == STATUS_OK);
     ENSURE(proto_decode(message, intake.body, &worker->arena, &command, &refusal) == STATUS_OK);
 
+    struct surroundings before = surroundings_of(worker->market, entry->kind, &command);
     market_apply(worker->market, entry->kind, &command, intake.quarantined, &change);
+    struct surroundings after = surroundings_of(worker->market, entry->kind, &command);
     market_rows_note(&worker->rows, entry->kind, &change);
     size_t number_count = 0;
     if (entry->kind == KIND_RULES_PUT) {
         worker->rules = match_rules_from(&command.rules_put);
         search_needs(worker, NAME_NONE);
+    } else if (entry->kind == KIND_PARTY_PUT && change.outcome == OUTCOME_CHANGED) {
+        search_needs(worker, change.number);
     }
     if (changed_need(worker, entry->kind, &change)) {
         number_count = list_need(worker, change.number);
     }
     append_noted(worker, entry, &intake, &change, number_count, effects);
-    if (changed_offer(worker, entry->kind, &change)) {
-        list_offer(worker, change.number, effects);
-    } else if (entry->kind == KIND_PARTY_PUT && change.outcome == OUTCOME_CHANGED) {
-        relist_party(worker, change.number, effects);
-    }
+    list_change(worker, entry->kind, &change, &before, &after, effects);
 }
 
 /* --- Rows and figures ---------------------------------------------------------------- */

@@ -6,7 +6,9 @@
  * noted one list the needs it is among the best for. So the match feed is all that the
  * workers behind it need to know.
  *
- * Each need has a bound: every possible offer that costs less has been listed for it.
+ * Each need has a bound: every possible offer that costs less has been listed for it. When its
+ * party is put anew, or the rules are, its best matches are searched again and not listed: whoever
+ * reads the feed makes the same search at the same entry.
  */
 #ifndef WORKERS_MATCH_WORKER_H
 #define WORKERS_MATCH_WORKER_H
