@@ -228,21 +228,21 @@ void mark_source(struct flow *flow, uint32_t source);
 /* exits.c: brings the exits, or everybody's exits and so all entries, or the taker up to date. */
 void know_exits(struct flow *flow, uint32_t number);
 void know_all_exits(struct flow *flow);
-void know_take(struct flow *flow, uint32_t source);
+void know_take(struct flow *flow, uint32_t number);
 /* exits.c: to be called when the holders of the source change; when anything changes that the exits
  * of all sources that serve the sink are made of; when an arc is new, changes its cost or is gone;
  * when the next weight of the sink changes. */
-void forget_exits(struct flow *flow, uint32_t source);
+void forget_exits(struct flow *flow, uint32_t number);
 void forget_exits_of_sink(struct flow *flow, uint32_t sink);
-void renew_take(struct flow *flow, uint32_t sink, uint32_t source);
-void renew_takes(struct flow *flow, uint32_t sink);
+void renew_take(struct flow *flow, uint32_t sink, uint32_t number);
+void renew_takes(struct flow *flow, uint32_t number);
 
 /* acquire.c: the sink gets the units that are worth their cost. It has to be PENDING, and its
  * arcs and flow as restore_sink leaves them. */
-void acquire_units(struct flow *flow, uint32_t sink);
+void acquire_units(struct flow *flow, uint32_t number);
 /* acquire.c: takes away what the source gives beyond its capacity. */
-void shed_units(struct flow *flow, uint32_t source);
+void shed_units(struct flow *flow, uint32_t number);
 /* release.c: puts free units of the source to use, or lowers its price to 0. */
-void release_units(struct flow *flow, uint32_t source);
+void release_units(struct flow *flow, uint32_t number);
 
 #endif
