@@ -47,14 +47,19 @@ static void *open_match(const struct config *config)
     return worker;
 }
 
-static void *open_allocate(const struct config *config)
+struct plan_options role_plan_options(const struct config *config)
 {
-    struct allocate *allocate = NULL;
-    struct plan_options options = {
+    return (struct plan_options){
         .rules = rules_of(config),
         .tranche_lots = {config->allocate.tranche_1, config->allocate.tranche_2,
                          config->allocate.tranche_3},
     };
+}
+
+static void *open_allocate(const struct config *config)
+{
+    struct allocate *allocate = NULL;
+    struct plan_options options = role_plan_options(config);
 
     allocate_open(&options, &allocate);
     return allocate;

@@ -1,0 +1,42 @@
+/*
+ * lots.h - no assignment smaller than a lot, unless it completes its need (design 5.2).
+ *
+ * The flow knows no lots: it may cut an offer into pieces too small to ship. The repair takes a
+ * proposed set of assignments and gives one that keeps to lots: a fragment grows to a lot, is moved
+ * to an offer that serves the need already, or is given up and its units offered again. A pure
+ * function of its arguments. Needs that stand first are served first.
+ */
+#ifndef CORE_PLAN_LOTS_H
+#define CORE_PLAN_LOTS_H
+
+#include "core/base/memory.h"
+
+struct lots_need {
+    int64_t rest; /* Units it may get, what is proposed included. */
+    int64_t lot;  /* At least 1. */
+};
+
+struct lots_pair { /* A match. */
+    uint32_t need, offer; /* Indices of the problem. */
+    uint32_t cost;
+    int64_t units; /* In: what is proposed, or 0. Out: what is given. */
+};
+
+struct lots_problem {
+    const struct lots_need *needs;
+    size_t need_count;
+    const int64_t *offers; /* Units that each may give, what is proposed included. */
+    size_t offer_count;
+    struct lots_pair *pairs; /* By ascending (need, offer). */
+    size_t pair_count;
+};
+
+void lots_repair(const struct lots_problem *problem);
+
+/* Whether `units` of a pair are too few, when its need gets `given` from all its offers. */
+static inline bool lots_is_fragment(const struct lots_need *need, int64_t units, int64_t given)
+{
+    return units > 0 && units < need->lot && given < need->rest;
+}
+
+#endif

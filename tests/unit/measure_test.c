@@ -1,0 +1,2 @@
+#include "cli/measure.h"
+int main(void) { return 0; }
