@@ -90,20 +90,6 @@ static void pass_time(struct backtest *backtest)
     }
 }
 
-/* What was given up for its size stays proposed, and is looked at again. */
-static void forget_decided(struct offline *offline)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < offline->changed_count; i++) {
-        uint64_t number = offline->changed[i];
-        if (plan_assignment(offline->plan, number)->state == ASSIGNMENT_PROPOSED) {
-            offline->changed[kept++] = number;
-        }
-    }
-    offline->changed_count = kept;
-}
-
 /* Decides on everything that has arrived. */
 static void decide(struct backtest *backtest)
 {
@@ -113,7 +99,7 @@ static void decide(struct backtest *backtest)
     pass_time(backtest);
     offline_settle(offline);
     plan_round(offline->plan, offline->changed, offline->changed_count, round);
-    forget_decided(offline);
+    offline->changed_count = 0;
     for (size_t i = 0; i < round->count; i++) {
         note_decision(backtest, &round->decisions[i]);
         if (round->decisions[i].empties_offer) {

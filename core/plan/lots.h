@@ -3,8 +3,9 @@
  *
  * The flow knows no lots: it may cut an offer into pieces too small to ship. The repair takes a
  * proposed set of assignments and gives one that keeps to lots: a fragment grows to a lot, is moved
- * to an offer that serves the need already, or is given up and its units offered again. A pure
- * function of its arguments. Needs that stand first are served first.
+ * to an offer that serves the need already, completes its need, or is given up and its units are
+ * offered again. It gives as many units as it finds a way to, higher classes first. A pure function
+ * of its arguments.
  */
 #ifndef CORE_PLAN_LOTS_H
 #define CORE_PLAN_LOTS_H
@@ -14,6 +15,7 @@
 struct lots_need {
     int64_t rest; /* Units it may get, what is proposed included. */
     int64_t lot;  /* At least 1. */
+    uint8_t class_number;
 };
 
 struct lots_pair { /* A match. */
@@ -31,12 +33,11 @@ struct lots_problem {
     size_t pair_count;
 };
 
+/* Afterwards every need has at most one assignment smaller than its lot, and only when it gets all
+ * its rest. Units are at most what offers have and needs want. */
 void lots_repair(const struct lots_problem *problem);
 
-/* Whether `units` of a pair are too few, when its need gets `given` from all its offers. */
-static inline bool lots_is_fragment(const struct lots_need *need, int64_t units, int64_t given)
-{
-    return units > 0 && units < need->lot && given < need->rest;
-}
+/* How many assignments are too small. */
+size_t lots_count_fragments(const struct lots_problem *problem);
 
 #endif

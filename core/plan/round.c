@@ -1,7 +1,8 @@
 /*
  * round.c - from proposals to commitments, past the repair of lots.
  *
- * The repair sees the needs that were proposed something, with all their listed matches. Products
+ * The repair sees the needs that were proposed something, with all their listed matches, and where
+ * an offer was cut into fragments the needs smaller than a lot that those could complete. Products
  * without a lot have nothing to repair: their proposals are committed as they are.
  */
 #include "core/plan/round.h"
@@ -99,6 +100,7 @@ static void add_need(struct plan *plan, struct repair *repair, uint32_t number)
     repair->needs[repair->need_count++] = (struct lots_need){
         .rest = (int64_t)need->quantity - plan->needs[number].fixed,
         .lot = (int64_t)plan->market->products[need->product].lot,
+        .class_number = need->class_number,
     };
     for (size_t i = 0; i < count; i++) {
         if (plan_offer_rest(plan, arcs[i].source) > 0) {
@@ -127,6 +129,77 @@ static int compare_needs(const void *left, const void *right, void *context)
     return (a > b) - (a < b);
 }
 
+/* Whether the index names an offer that a need gets less than a lot from. */
+static void mark_fragmented(const struct repair *repair, struct marks *offers)
+{
+    for (size_t i = 0; i < repair->pair_count; i++) {
+        const struct lots_pair *pair = &repair->pairs[i];
+        if (pair->units > 0 && pair->units < repair->needs[pair->need].lot) {
+            marks_add(offers, pair->offer);
+        }
+    }
+}
+
+/* Adds a need that nothing was proposed to, with those of the offers that could complete it. */
+static void add_small_need(struct plan *plan, struct repair *repair, uint32_t number,
+                           const struct marks *offers)
+{
+    const struct need *need = &plan->market->needs[number];
+    int64_t rest = (int64_t)need->quantity - plan->needs[number].fixed;
+    int64_t lot = (int64_t)plan->market->products[need->product].lot;
+    size_t pair_count = repair->pair_count;
+
+    if (rest <= 0 || rest >= lot || flow_sink_served(plan->flow, number) > 0) {
+        return;
+    }
+    for (size_t i = 0; i < offers->count; i++) {
+        uint32_t offer = repair->offer_numbers[offers->items[i]];
+        if (plan->market->offers[offer].product != need->product ||
+            plan_is_excluded(plan, number, offer)) {
+            continue;
+        }
+        struct match match = match_check(plan->market, &plan->options.rules, number, offer);
+        if (match.reason == MATCH_POSSIBLE) {
+            GROW(repair->pairs, repair->pair_capacity, pair_count + 1);
+            repair->pairs[pair_count++] = (struct lots_pair){
+                .need = (uint32_t)repair->need_count,
+                .offer = offers->items[i],
+                .cost = match.cost,
+            };
+        }
+    }
+    if (pair_count > repair->pair_count) {
+        GROW(repair->needs, repair->need_capacity, repair->need_count + 1);
+        GROW(repair->need_numbers, repair->need_number_capacity, repair->need_count + 1);
+        repair->need_numbers[repair->need_count] = number;
+        repair->needs[repair->need_count++] =
+            (struct lots_need){.rest = rest, .lot = lot, .class_number = need->class_number};
+        repair->pair_count = pair_count;
+    }
+}
+
+static void add_small_needs(struct plan *plan, struct repair *repair)
+{
+    struct marks offers = {0};
+    struct marks products = {0};
+
+    mark_fragmented(repair, &offers);
+    marks_sort(&offers);
+    for (size_t i = 0; i < offers.count; i++) {
+        uint32_t offer = repair->offer_numbers[offers.items[i]];
+        marks_add(&products, plan->market->offers[offer].product);
+    }
+    marks_sort(&products);
+    for (size_t i = 0; i < products.count; i++) {
+        const struct number_list *needs = &plan->market->products[products.items[i]].needs;
+        for (size_t j = 0; j < needs->count; j++) {
+            add_small_need(plan, repair, needs->items[j], &offers);
+        }
+    }
+    marks_deinit(&offers);
+    marks_deinit(&products);
+}
+
 static bool has_lot(const struct plan *plan, uint32_t need)
 {
     return plan->market->products[plan->market->needs[need].product].lot > 1;
@@ -153,26 +226,8 @@ static void pose(struct plan *plan, struct plan_round *round, struct repair *rep
     for (size_t i = 0; i < need_count; i++) {
         add_need(plan, repair, needs[i]);
     }
+    add_small_needs(plan, repair);
     free(needs);
-}
-
-static uint64_t count_fragments(const struct repair *repair)
-{
-    uint64_t count = 0;
-    size_t first = 0;
-
-    while (first < repair->pair_count) {
-        const struct lots_need *need = &repair->needs[repair->pairs[first].need];
-        int64_t given = 0;
-        size_t end = first;
-        while (end < repair->pair_count && repair->pairs[end].need == repair->pairs[first].need) {
-            given += repair->pairs[end++].units;
-        }
-        for (; first < end; first++) {
-            count += lots_is_fragment(need, repair->pairs[first].units, given);
-        }
-    }
-    return count;
 }
 
 static void keep_to_lots(struct plan *plan, struct plan_round *round)
@@ -181,15 +236,16 @@ static void keep_to_lots(struct plan *plan, struct plan_round *round)
 
     pose(plan, round, &repair);
     if (repair.need_count > 0) {
-        round->fragments = count_fragments(&repair);
-        lots_repair(&(struct lots_problem){
+        const struct lots_problem problem = {
             .needs = repair.needs,
             .need_count = repair.need_count,
             .offers = repair.offers,
             .offer_count = repair.offer_count,
             .pairs = repair.pairs,
             .pair_count = repair.pair_count,
-        });
+        };
+        round->fragments = lots_count_fragments(&problem);
+        lots_repair(&problem);
         for (size_t i = 0; i < repair.pair_count; i++) {
             const struct lots_pair *pair = &repair.pairs[i];
             if (pair->units > 0) {
