@@ -23,6 +23,7 @@
 
 #define SMALL_PAIR_COUNT_MAX 32 /* Parts up to this size are searched beyond the first descent. */
 #define NODE_COUNT_MAX 2000     /* The budget of a part's search. */
+#define VISIT_COUNT_MAX 8       /* Offers that a path visits in a large part. */
 #define NONE UINT32_MAX
 
 enum fate { FATE_RAISE, FATE_COMPLETE, FATE_CLOSE, FATE_COUNT };
@@ -44,24 +45,32 @@ struct part {
     uint32_t *arrived; /* and the pair by which each was reached. */
 };
 
-struct state { /* All arrays in one block. */
+struct value { /* Units by class; more of a higher one is better. */
+    int64_t units[CLASS_COUNT + 1];
+};
+
+struct change {
+    int64_t *cell;
+    int64_t before;
+};
+
+struct state {                   /* All arrays in one block, each change is logged. */
     int64_t *units, *low, *high; /* By pair. */
     int64_t *given;              /* By need. */
     int64_t *must_complete;      /* By need, 0 or 1. */
     int64_t *spare;              /* By offer. */
     int64_t *is_stuck;           /* By offer: its spare units were in vain. */
+    struct value value;
+    struct change *log;
+    size_t log_count, log_capacity;
 };
-
-static size_t state_size(const struct part *part)
-{
-    return 3 * part->pair_count + 2 * part->need_count + 2 * part->offer_count;
-}
 
 static void state_open(const struct part *part, struct state *state)
 {
-    int64_t *block = memory_take(state_size(part) + 1, sizeof *block);
+    size_t size = 3 * part->pair_count + 2 * part->need_count + 2 * part->offer_count;
+    int64_t *block = memory_take(size + 1, sizeof *block);
 
-    state->units = block;
+    *state = (struct state){.units = block};
     state->low = state->units + part->pair_count;
     state->high = state->low + part->pair_count;
     state->given = state->high + part->pair_count;
@@ -73,11 +82,23 @@ static void state_open(const struct part *part, struct state *state)
 static void state_close(struct state *state)
 {
     free(state->units);
+    free(state->log);
 }
 
-static void state_copy(const struct part *part, struct state *to, const struct state *from)
+static void put(struct state *state, int64_t *cell, int64_t value)
 {
-    memcpy(to->units, from->units, state_size(part) * sizeof *to->units);
+    GROW(state->log, state->log_capacity, state->log_count + 1);
+    state->log[state->log_count++] = (struct change){.cell = cell, .before = *cell};
+    *cell = value;
+}
+
+/* Back to how it was when the log had `count` changes. */
+static void undo(struct state *state, size_t count)
+{
+    while (state->log_count > count) {
+        const struct change *change = &state->log[--state->log_count];
+        *change->cell = change->before;
+    }
 }
 
 static void state_start(const struct part *part, struct state *state)
@@ -89,18 +110,27 @@ static void state_start(const struct part *part, struct state *state)
         state->high[i] = INT64_MAX;
         state->given[pair->need] += pair->units;
         state->spare[pair->offer] -= pair->units;
+        state->value.units[part->needs[pair->need].class_number] += pair->units;
     }
 }
 
 /* Gives the pair so many units more, or less. */
 static void shift(const struct part *part, struct state *state, uint32_t pair, int64_t units)
 {
+    uint32_t need = part->pairs[pair].need;
     uint32_t offer = part->pairs[pair].offer;
+    int64_t *of_class = &state->value.units[part->needs[need].class_number];
 
-    state->units[pair] += units;
-    state->given[part->pairs[pair].need] += units;
-    state->spare[offer] -= units;
-    state->is_stuck[offer] = state->is_stuck[offer] && units >= 0;
+    if (units == 0) {
+        return;
+    }
+    put(state, &state->units[pair], state->units[pair] + units);
+    put(state, &state->given[need], state->given[need] + units);
+    put(state, &state->spare[offer], state->spare[offer] - units);
+    put(state, of_class, *of_class + units);
+    if (units < 0) {
+        put(state, &state->is_stuck[offer], 0);
+    }
 }
 
 static int64_t need_room(const struct part *part, const struct state *state, uint32_t need)
@@ -108,20 +138,32 @@ static int64_t need_room(const struct part *part, const struct state *state, uin
     return part->needs[need].rest - state->given[need];
 }
 
-/* The first pair, if any, that is smaller than a lot and may not be. */
-static uint32_t find_fragment(const struct part *part, const struct state *state)
+/* The first pair of the need, if any, that is smaller than a lot and may not be. */
+static uint32_t fragment_of_need(const struct part *part, const struct state *state, uint32_t need)
 {
-    for (uint32_t need = 0; need < part->need_count; need++) {
-        bool may_complete = need_room(part, state, need) == 0;
-        for (uint32_t i = part->need_starts[need]; i < part->need_starts[need + 1]; i++) {
-            if (state->units[i] == 0 || state->units[i] >= part->needs[need].lot) {
-                continue;
-            }
-            if (!may_complete) {
-                return i;
-            }
-            may_complete = false; /* Only one does. */
+    bool may_complete = need_room(part, state, need) == 0;
+
+    for (uint32_t i = part->need_starts[need]; i < part->need_starts[need + 1]; i++) {
+        if (state->units[i] == 0 || state->units[i] >= part->needs[need].lot) {
+            continue;
         }
+        if (!may_complete) {
+            return i;
+        }
+        may_complete = false; /* Only one does. */
+    }
+    return NONE;
+}
+
+/* Looks from need `*from` on, around once; moves it to where a fragment is. */
+static uint32_t find_fragment(const struct part *part, const struct state *state, uint32_t *from)
+{
+    for (size_t count = 0; count < part->need_count; count++) {
+        uint32_t pair = fragment_of_need(part, state, *from);
+        if (pair != NONE) {
+            return pair;
+        }
+        *from = *from + 1 == part->need_count ? 0 : *from + 1;
     }
     return NONE;
 }
@@ -232,7 +274,8 @@ static bool give_away(const struct part *part, struct state *state, uint32_t off
     memset(part->arrived, 0xff, 2 * part->offer_count * sizeof *part->arrived);
     part->queue[0] = offer;
     part->arrived[offer] = 0; /* Reached, by none. */
-    for (size_t at = 0; at < end; at++) {
+    size_t visit_max = part->is_small ? part->offer_count : VISIT_COUNT_MAX;
+    for (size_t at = 0; at < end && at < visit_max; at++) {
         uint32_t taker = find_taker(part, state, part->queue[at], state->spare[offer]);
         if (taker != NONE) {
             give_along(part, state, offer, taker);
@@ -246,13 +289,12 @@ static bool give_away(const struct part *part, struct state *state, uint32_t off
 static void give_all(const struct part *part, struct state *state)
 {
     for (uint32_t offer = 0; offer < part->offer_count; offer++) {
-        if (part->is_small) {
-            state->is_stuck[offer] = 0;
+        bool is_stuck = state->is_stuck[offer] && !part->is_small;
+        while (state->spare[offer] > 0 && !is_stuck) {
+            is_stuck = !give_away(part, state, offer);
         }
-    }
-    for (uint32_t offer = 0; offer < part->offer_count; offer++) {
-        while (state->spare[offer] > 0 && !state->is_stuck[offer]) {
-            state->is_stuck[offer] = !give_away(part, state, offer);
+        if (is_stuck != state->is_stuck[offer]) {
+            put(state, &state->is_stuck[offer], is_stuck);
         }
     }
 }
@@ -359,22 +401,22 @@ static bool apply_fate(const struct part *part, struct state *state, uint32_t pa
             part->offers[part->pairs[pair].offer] < lot || !bring_to(part, state, pair, lot)) {
             return false;
         }
-        state->low[pair] = lot;
+        put(state, &state->low[pair], lot);
         break;
     case FATE_COMPLETE:
         if (state->must_complete[need]) {
             return false;
         }
-        state->must_complete[need] = 1;
-        state->high[pair] = lot - 1;
-        state->low[pair] = 1;
+        put(state, &state->must_complete[need], 1);
+        put(state, &state->high[pair], lot - 1);
+        put(state, &state->low[pair], 1);
         break;
     case FATE_CLOSE:
         if (state->low[pair] > 0) {
             return false;
         }
         shift(part, state, pair, -state->units[pair]);
-        state->high[pair] = 0;
+        put(state, &state->high[pair], 0);
         break;
     case FATE_COUNT:
         UNREACHABLE();
@@ -398,30 +440,16 @@ static void force_close(const struct part *part, struct state *state, uint32_t p
 {
     uint32_t need = part->pairs[pair].need;
 
-    state->must_complete[need] = 0;
+    put(state, &state->must_complete[need], 0);
     for (uint32_t i = part->need_starts[need]; i < part->need_starts[need + 1]; i++) {
-        state->low[i] = state->low[i] < part->needs[need].lot ? 0 : state->low[i];
+        put(state, &state->low[i], state->low[i] < part->needs[need].lot ? 0 : state->low[i]);
     }
     shift(part, state, pair, -state->units[pair]);
-    state->high[pair] = 0;
+    put(state, &state->high[pair], 0);
     give_all(part, state);
 }
 
 /* The search. */
-
-struct value { /* Units by class; more of a higher one is better. */
-    int64_t units[CLASS_COUNT + 1];
-};
-
-static struct value value_of(const struct part *part, const struct state *state)
-{
-    struct value value = {0};
-
-    for (size_t i = 0; i < part->need_count; i++) {
-        value.units[part->needs[i].class_number] += state->given[i];
-    }
-    return value;
-}
 
 static bool is_better(const struct value *left, const struct value *right)
 {
@@ -434,34 +462,19 @@ static bool is_better(const struct value *left, const struct value *right)
 }
 
 struct fates {
-    struct state states[FATE_COUNT];
     struct value values[FATE_COUNT];
     bool is_possible[FATE_COUNT];
 };
 
-static void fates_open(const struct part *part, struct fates *fates)
-{
-    for (size_t i = 0; i < FATE_COUNT; i++) {
-        state_open(part, &fates->states[i]);
-    }
-}
-
-static void fates_close(struct fates *fates)
-{
-    for (size_t i = 0; i < FATE_COUNT; i++) {
-        state_close(&fates->states[i]);
-    }
-}
-
-static void try_fates(const struct part *part, const struct state *state, uint32_t pair,
+static void try_fates(const struct part *part, struct state *state, uint32_t pair,
                       struct fates *fates)
 {
+    size_t log_count = state->log_count;
+
     for (size_t i = 0; i < FATE_COUNT; i++) {
-        state_copy(part, &fates->states[i], state);
-        fates->is_possible[i] = apply_fate(part, &fates->states[i], pair, (enum fate)i);
-        if (fates->is_possible[i]) {
-            fates->values[i] = value_of(part, &fates->states[i]);
-        }
+        fates->is_possible[i] = apply_fate(part, state, pair, (enum fate)i);
+        fates->values[i] = state->value;
+        undo(state, log_count);
     }
 }
 
@@ -482,45 +495,47 @@ static size_t best_fate(const struct fates *fates)
 static void descend(const struct part *part, struct state *state)
 {
     struct fates fates;
+    uint32_t from = 0;
 
-    fates_open(part, &fates);
-    for (;;) {
-        uint32_t pair = find_fragment(part, state);
-        if (pair == NONE) {
-            break;
-        }
+    for (uint32_t pair = find_fragment(part, state, &from); pair != NONE;
+         pair = find_fragment(part, state, &from)) {
         try_fates(part, state, pair, &fates);
         size_t best = best_fate(&fates);
         if (best == FATE_COUNT) {
             force_close(part, state, pair);
         } else {
-            state_copy(part, state, &fates.states[best]);
+            ENSURE(apply_fate(part, state, pair, (enum fate)best));
         }
     }
-    fates_close(&fates);
 }
 
 struct search {
     const struct part *part;
-    struct state best;
+    int64_t *best; /* Units by pair. */
     struct value best_value;
     size_t node_count;
 };
 
-/* Looks for something better than the best so far below `state`. As deep as there are pairs with
- * an open fate, so a small multiple of SMALL_PAIR_COUNT_MAX. */
-static void explore(struct search *search, const struct state *state)
+static void keep(struct search *search, const struct state *state)
+{
+    search->best_value = state->value;
+    memcpy(search->best, state->units, search->part->pair_count * sizeof *search->best);
+}
+
+/* Looks for something better than the best so far below `state`. Each pair has few fates, so the
+ * depth is a small multiple of SMALL_PAIR_COUNT_MAX. */
+static void explore(struct search *search, struct state *state)
 {
     const struct part *part = search->part;
-    uint32_t pair = find_fragment(part, state);
+    size_t log_count = state->log_count;
+    uint32_t from = 0;
+    uint32_t pair = find_fragment(part, state, &from);
     struct fates fates;
 
     if (pair == NONE) {
-        search->best_value = value_of(part, state);
-        state_copy(part, &search->best, state);
+        keep(search, state);
         return;
     }
-    fates_open(part, &fates);
     try_fates(part, state, pair, &fates);
     search->node_count++;
     for (size_t best = best_fate(&fates); best < FATE_COUNT; best = best_fate(&fates)) {
@@ -529,32 +544,33 @@ static void explore(struct search *search, const struct state *state)
             break;
         }
         fates.is_possible[best] = false;
-        explore(search, &fates.states[best]);
+        ENSURE(apply_fate(part, state, pair, (enum fate)best));
+        explore(search, state);
+        undo(state, log_count);
     }
-    fates_close(&fates);
 }
 
 static void solve(const struct part *part)
 {
-    struct search search = {.part = part};
-    struct state start;
+    struct search search = {.part = part, .best = memory_take(part->pair_count, sizeof(int64_t))};
+    struct state state;
 
-    state_open(part, &start);
-    state_open(part, &search.best);
-    state_start(part, &start);
-    give_all(part, &start);
-    state_copy(part, &search.best, &start);
-    descend(part, &search.best);
-    search.best_value = value_of(part, &search.best);
-    struct value bound = value_of(part, &start);
+    state_open(part, &state);
+    state_start(part, &state);
+    give_all(part, &state);
+    struct value bound = state.value;
+    size_t log_count = state.log_count;
+    descend(part, &state);
+    keep(&search, &state);
     if (part->is_small && is_better(&bound, &search.best_value)) {
-        explore(&search, &start);
+        undo(&state, log_count);
+        explore(&search, &state);
     }
     for (size_t i = 0; i < part->pair_count; i++) {
-        part->pairs[i].units = search.best.units[i];
+        part->pairs[i].units = search.best[i];
     }
-    state_close(&start);
-    state_close(&search.best);
+    state_close(&state);
+    free(search.best);
 }
 
 /* Parts. */
