@@ -57,10 +57,11 @@ struct change {
 struct state {                   /* All arrays in one block, each change is logged. */
     int64_t *units, *low, *high; /* By pair. */
     int64_t *given;              /* By need. */
-    int64_t *must_complete;      /* By need, 0 or 1. */
+    int64_t *completer;          /* By need: the pair that must complete it + 1, or 0. */
     int64_t *spare;              /* By offer. */
     int64_t *is_stuck;           /* By offer: its spare units were in vain. */
     struct value value;
+    bool is_exact; /* Rebuild after each fate: slower, misses nothing. */
     struct change *log;
     size_t log_count, log_capacity;
 };
@@ -74,8 +75,8 @@ static void state_open(const struct part *part, struct state *state)
     state->low = state->units + part->pair_count;
     state->high = state->low + part->pair_count;
     state->given = state->high + part->pair_count;
-    state->must_complete = state->given + part->need_count;
-    state->spare = state->must_complete + part->need_count;
+    state->completer = state->given + part->need_count;
+    state->spare = state->completer + part->need_count;
     state->is_stuck = state->spare + part->offer_count;
 }
 
@@ -138,21 +139,23 @@ static int64_t need_room(const struct part *part, const struct state *state, uin
     return part->needs[need].rest - state->given[need];
 }
 
-/* The first pair of the need, if any, that is smaller than a lot and may not be. */
+/* The first pair of the need, if any, that is smaller than a lot and may not be. One alone may
+ * when the need gets all its rest; among several it must be settled which one. */
 static uint32_t fragment_of_need(const struct part *part, const struct state *state, uint32_t need)
 {
-    bool may_complete = need_room(part, state, need) == 0;
+    bool is_complete = need_room(part, state, need) == 0;
+    uint32_t first = NONE;
+    size_t count = 0;
 
     for (uint32_t i = part->need_starts[need]; i < part->need_starts[need + 1]; i++) {
-        if (state->units[i] == 0 || state->units[i] >= part->needs[need].lot) {
-            continue;
+        bool is_completer = is_complete && state->completer[need] == (int64_t)i + 1;
+        if (state->units[i] > 0 && state->units[i] < part->needs[need].lot && !is_completer) {
+            first = first == NONE ? i : first;
+            count++;
         }
-        if (!may_complete) {
-            return i;
-        }
-        may_complete = false; /* Only one does. */
     }
-    return NONE;
+    bool is_settled = is_complete && count == 1 && state->completer[need] == 0;
+    return is_settled ? NONE : first;
 }
 
 /* Looks from need `*from` on, around once; moves it to where a fragment is. */
@@ -226,15 +229,16 @@ static bool is_better_taker(const struct part *part, const struct state *state, 
     return completes_a != completes_b ? completes_a : a->cost < b->cost;
 }
 
-/* The best pair of an offer that ends a path. */
+/* The best pair of an offer that ends a path, at `target` alone unless that is NONE. */
 static uint32_t find_taker(const struct part *part, const struct state *state, uint32_t offer,
-                           int64_t units)
+                           uint32_t target, int64_t units)
 {
     uint32_t best = NONE;
 
     for (uint32_t i = part->offer_starts[offer]; i < part->offer_starts[offer + 1]; i++) {
         uint32_t pair = part->of_offer[i];
-        if (need_room(part, state, part->pairs[pair].need) > 0 &&
+        uint32_t need = part->pairs[pair].need;
+        if ((target == NONE || target == need) && need_room(part, state, need) > 0 &&
             may_take(part, state, pair, units) &&
             (best == NONE || is_better_taker(part, state, pair, best, units))) {
             best = pair;
@@ -267,7 +271,7 @@ static size_t reach_on(const struct part *part, const struct state *state, uint3
 
 /* Gives spare units of the offer to a need, perhaps by way of other offers; false when none can
  * have them. */
-static bool give_away(const struct part *part, struct state *state, uint32_t offer)
+static bool give_away(const struct part *part, struct state *state, uint32_t offer, uint32_t target)
 {
     size_t end = 1;
 
@@ -276,7 +280,7 @@ static bool give_away(const struct part *part, struct state *state, uint32_t off
     part->arrived[offer] = 0; /* Reached, by none. */
     size_t visit_max = part->is_small ? part->offer_count : VISIT_COUNT_MAX;
     for (size_t at = 0; at < end && at < visit_max; at++) {
-        uint32_t taker = find_taker(part, state, part->queue[at], state->spare[offer]);
+        uint32_t taker = find_taker(part, state, part->queue[at], target, state->spare[offer]);
         if (taker != NONE) {
             give_along(part, state, offer, taker);
             return true;
@@ -291,7 +295,7 @@ static void give_all(const struct part *part, struct state *state)
     for (uint32_t offer = 0; offer < part->offer_count; offer++) {
         bool is_stuck = state->is_stuck[offer] && !part->is_small;
         while (state->spare[offer] > 0 && !is_stuck) {
-            is_stuck = !give_away(part, state, offer);
+            is_stuck = !give_away(part, state, offer, NONE);
         }
         if (is_stuck != state->is_stuck[offer]) {
             put(state, &state->is_stuck[offer], is_stuck);
@@ -389,7 +393,53 @@ static bool complete(const struct part *part, struct state *state, uint32_t need
     return need_room(part, state, need) == 0;
 }
 
-/* The state after the fate of a fragment; false when that cannot be. */
+static bool complete_all(const struct part *part, struct state *state)
+{
+    for (uint32_t i = 0; i < part->need_count; i++) {
+        if (state->completer[i] != 0 && !complete(part, state, i)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < part->need_count; i++) {
+        if (state->completer[i] != 0 && need_room(part, state, i) > 0) {
+            return false; /* It gave way to another that must be complete too. */
+        }
+    }
+    return true;
+}
+
+/* Builds the flow anew from the lower bounds, so that needs which must be complete are whenever
+ * bounds allow it. */
+static bool rebuild(const struct part *part, struct state *state)
+{
+    for (uint32_t i = 0; i < part->pair_count; i++) {
+        shift(part, state, i, state->low[i] - state->units[i]);
+    }
+    for (uint32_t i = 0; i < part->offer_count; i++) {
+        if (state->spare[i] < 0) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < part->need_count; i++) {
+        if (need_room(part, state, i) < 0) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < part->need_count; i++) {
+        for (uint32_t j = 0; j < part->offer_count && state->completer[i] != 0; j++) {
+            while (need_room(part, state, i) > 0 && state->spare[j] > 0 &&
+                   give_away(part, state, j, i)) {
+            }
+        }
+        if (state->completer[i] != 0 && need_room(part, state, i) > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The state after the fate of a fragment; false when that cannot be, or, unless `state` is to be
+ * rebuilt, when no way to it is found. */
 static bool apply_fate(const struct part *part, struct state *state, uint32_t pair, enum fate fate)
 {
     uint32_t need = part->pairs[pair].need;
@@ -398,16 +448,19 @@ static bool apply_fate(const struct part *part, struct state *state, uint32_t pa
     switch (fate) {
     case FATE_RAISE:
         if (state->high[pair] < lot || part->needs[need].rest < lot ||
-            part->offers[part->pairs[pair].offer] < lot || !bring_to(part, state, pair, lot)) {
+            part->offers[part->pairs[pair].offer] < lot) {
+            return false;
+        }
+        if (!state->is_exact && !bring_to(part, state, pair, lot)) {
             return false;
         }
         put(state, &state->low[pair], lot);
         break;
     case FATE_COMPLETE:
-        if (state->must_complete[need]) {
+        if (state->completer[need] != 0) {
             return false;
         }
-        put(state, &state->must_complete[need], 1);
+        put(state, &state->completer[need], (int64_t)pair + 1);
         put(state, &state->high[pair], lot - 1);
         put(state, &state->low[pair], 1);
         break;
@@ -421,15 +474,8 @@ static bool apply_fate(const struct part *part, struct state *state, uint32_t pa
     case FATE_COUNT:
         UNREACHABLE();
     }
-    for (uint32_t i = 0; i < part->need_count; i++) {
-        if (state->must_complete[i] && !complete(part, state, i)) {
-            return false;
-        }
-    }
-    for (uint32_t i = 0; i < part->need_count; i++) {
-        if (state->must_complete[i] && need_room(part, state, i) > 0) {
-            return false; /* It gave way to another that must be complete too. */
-        }
+    if (!(state->is_exact ? rebuild(part, state) : complete_all(part, state))) {
+        return false;
     }
     give_all(part, state);
     return true;
@@ -440,7 +486,7 @@ static void force_close(const struct part *part, struct state *state, uint32_t p
 {
     uint32_t need = part->pairs[pair].need;
 
-    put(state, &state->must_complete[need], 0);
+    put(state, &state->completer[need], 0);
     for (uint32_t i = part->need_starts[need]; i < part->need_starts[need + 1]; i++) {
         put(state, &state->low[i], state->low[i] < part->needs[need].lot ? 0 : state->low[i]);
     }
@@ -554,16 +600,23 @@ static void solve(const struct part *part)
 {
     struct search search = {.part = part, .best = memory_take(part->pair_count, sizeof(int64_t))};
     struct state state;
+    uint32_t from = 0;
 
     state_open(part, &state);
     state_start(part, &state);
+    if (find_fragment(part, &state, &from) == NONE) {
+        keep(&search, &state); /* Stays, unless more units can be given. */
+    }
     give_all(part, &state);
     struct value bound = state.value;
     size_t log_count = state.log_count;
     descend(part, &state);
-    keep(&search, &state);
+    if (is_better(&state.value, &search.best_value)) {
+        keep(&search, &state);
+    }
     if (part->is_small && is_better(&bound, &search.best_value)) {
         undo(&state, log_count);
+        state.is_exact = true;
         explore(&search, &state);
     }
     for (size_t i = 0; i < part->pair_count; i++) {
