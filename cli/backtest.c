@@ -116,7 +116,8 @@ static void arrive(struct backtest *backtest, const struct offline_row *row)
 
     offline_apply(offline, row->kind, &row->command, row->at_ms);
     if (row->kind == KIND_OFFER_PUT) {
-        uint32_t offer = market_find_offer(plan_market(offline->plan), row->command.offer_put.offer);
+        uint32_t offer =
+            market_find_offer(plan_market(offline->plan), row->command.offer_put.offer);
         if (offer != NAME_NONE) {
             GROW(backtest->offer_at, backtest->offer_at_capacity, (size_t)offer + 1);
             backtest->offer_at[offer] = row->at_ms;
@@ -220,8 +221,7 @@ static void describe(const struct backtest *backtest, const struct measures *mea
     json_real(object, "holding_days", measures->holding_days);
     json_real(object, "shipments_per_offerer", measures->shipments_per_offerer);
     for (size_t i = 1; i <= CLASS_COUNT; i++) {
-        buffer_format(&classes, "%s%lld", i == 1 ? "[" : ",",
-                      (long long)measures->class_units[i]);
+        buffer_format(&classes, "%s%lld", i == 1 ? "[" : ",", (long long)measures->class_units[i]);
     }
     buffer_append_text(&classes, "]");
     json_raw(object, "units_by_class", buffer_view(&classes));

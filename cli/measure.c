@@ -158,8 +158,7 @@ static void count_shipments(const struct measure_tables *tables, struct measures
     qsort(shipments, tables->decision_count, sizeof *shipments, compare_shipments);
     for (size_t i = 0; i < tables->decision_count; i++) {
         bool is_first = i == 0;
-        measures->shipments +=
-            is_first || compare_shipments(&shipments[i - 1], &shipments[i]) != 0;
+        measures->shipments += is_first || compare_shipments(&shipments[i - 1], &shipments[i]) != 0;
         offerer_count += is_first || shipments[i - 1].offerer != shipments[i].offerer;
     }
     measures->shipments_per_offerer = ratio((double)measures->shipments, (double)offerer_count);

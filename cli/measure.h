@@ -44,7 +44,8 @@ struct measure_tables {
     uint32_t product_count;
 };
 
-struct measure_pair { /* A requester and a product it asked for, by ascending (product, requester). */
+struct measure_pair { /* A requester and a product it asked for, by ascending (product, requester).
+                       */
     uint32_t requester, product;
     int64_t asked, received;
     double fill;

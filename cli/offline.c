@@ -186,9 +186,8 @@ void offline_settle(struct offline *offline)
 void offline_describe(const struct offline *offline, struct buffer *object)
 {
     const struct config *config = offline->config;
-    bool is_fair = config->allocate.tranche_1 + config->allocate.tranche_2 +
-                       config->allocate.tranche_3 >
-                   0;
+    bool is_fair =
+        config->allocate.tranche_1 + config->allocate.tranche_2 + config->allocate.tranche_3 > 0;
 
     json_text(object, "fairness", bytes_from_text(is_fair ? "tranches" : "none"));
     json_uint(object, "lot", (uint64_t)offline->cli->options.lot);

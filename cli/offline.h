@@ -3,7 +3,8 @@
  *
  * It calls what the workers call, in the same order: market_is_implausible as the gateway does,
  * plan_apply, plan_settle and core/match below them. Matches are not listed beforehand: every need
- * comes with a bound of 0, and the plan brings in each match that pays, which gives the same optimum.
+ * comes with a bound of 0, and the plan brings in each match that pays, which gives the same
+ * optimum.
  */
 #ifndef CLI_OFFLINE_H
 #define CLI_OFFLINE_H
@@ -26,8 +27,8 @@ struct offline {
     struct offline_row *rows; /* By time of arrival. */
     size_t row_count, row_capacity;
     struct arena arena;
-    uint64_t refused;      /* Rows that make no sense. */
-    uint64_t quarantined;  /* Needs and offers above their product's limit. */
+    uint64_t refused;     /* Rows that make no sense. */
+    uint64_t quarantined; /* Needs and offers above their product's limit. */
     uint64_t seq;
     uint64_t *changed; /* Assignments that changed since the last round. */
     size_t changed_count, changed_capacity;

@@ -171,8 +171,8 @@ static uint32_t find_fragment(const struct part *part, const struct state *state
     return NONE;
 }
 
-/* Whether spare units of an offer may go to the pair. Large parts open a pair only when that makes no
- * new fragment: each would have to be looked at. */
+/* Whether spare units of an offer may go to the pair. Large parts open a pair only when that makes
+ * no new fragment: each would have to be looked at. */
 static bool may_take(const struct part *part, const struct state *state, uint32_t pair,
                      int64_t units)
 {
@@ -192,8 +192,8 @@ static bool may_take(const struct part *part, const struct state *state, uint32_
 static void give_along(const struct part *part, struct state *state, uint32_t first_offer,
                        uint32_t last)
 {
-    int64_t units = min_i64(state->spare[first_offer],
-                            need_room(part, state, part->pairs[last].need));
+    int64_t units =
+        min_i64(state->spare[first_offer], need_room(part, state, part->pairs[last].need));
     uint32_t offer = part->pairs[last].offer;
 
     units = min_i64(units, state->high[last] - state->units[last]);
@@ -673,9 +673,9 @@ static void part_open(struct part *part, size_t pair_count)
 
 static void part_close(struct part *part)
 {
-    void *owned[] = {part->needs,       part->offers,       part->pairs,
-                     part->origins,     part->need_starts,  part->offer_starts,
-                     part->of_offer,    part->queue,        part->arrived};
+    void *owned[] = {part->needs,    part->offers,      part->pairs,
+                     part->origins,  part->need_starts, part->offer_starts,
+                     part->of_offer, part->queue,       part->arrived};
 
     for (size_t i = 0; i < COUNT_OF(owned); i++) {
         free(owned[i]);
@@ -784,7 +784,8 @@ size_t lots_count_fragments(const struct lots_problem *problem)
         const struct lots_need *need = &problem->needs[problem->pairs[first].need];
         size_t end = first;
         int64_t given = 0;
-        while (end < problem->pair_count && problem->pairs[end].need == problem->pairs[first].need) {
+        while (end < problem->pair_count &&
+               problem->pairs[end].need == problem->pairs[first].need) {
             given += problem->pairs[end++].units;
         }
         bool may_complete = given == need->rest;

@@ -18,7 +18,7 @@ struct lots_need {
     uint8_t class_number;
 };
 
-struct lots_pair { /* A match. */
+struct lots_pair {        /* A match. */
     uint32_t need, offer; /* Indices of the problem. */
     uint32_t cost;
     int64_t units; /* In: what is proposed, or 0. Out: what is given. */

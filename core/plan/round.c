@@ -54,8 +54,8 @@ static void gather(const struct plan *plan, const uint64_t *numbers, size_t coun
     round->count = 0;
     for (size_t i = 0; i < count; i++) {
         const struct plan_assignment *assignment = plan_assignment(plan, numbers[i]);
-        bool is_open = assignment->state == ASSIGNMENT_PROPOSED ||
-                       assignment->state == ASSIGNMENT_ACCEPTED;
+        bool is_open =
+            assignment->state == ASSIGNMENT_PROPOSED || assignment->state == ASSIGNMENT_ACCEPTED;
         if (is_open) {
             add_decision(round, assignment->need, assignment->offer, assignment->quantity);
         }
@@ -64,7 +64,8 @@ static void gather(const struct plan *plan, const uint64_t *numbers, size_t coun
         qsort(round->decisions, round->count, sizeof *round->decisions, compare_decisions);
     }
     for (size_t i = 0; i < round->count; i++) {
-        if (kept == 0 || compare_decisions(&round->decisions[kept - 1], &round->decisions[i]) != 0) {
+        if (kept == 0 ||
+            compare_decisions(&round->decisions[kept - 1], &round->decisions[i]) != 0) {
             round->decisions[kept++] = round->decisions[i];
         }
     }

@@ -15,7 +15,7 @@ struct plan_decision {
     uint64_t assignment; /* Its number. */
     int64_t units;
     uint32_t cost, kilometres;
-    bool fills_need;   /* Nothing is left to serve, */
+    bool fills_need;    /* Nothing is left to serve, */
     bool empties_offer; /* or to give. */
 };
 
