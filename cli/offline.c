@@ -123,6 +123,22 @@ static int read_options(struct offline *offline, bool distance_alone)
     return code;
 }
 
+struct plan_options offline_plan_options(const struct config *config)
+{
+    return (struct plan_options){
+        .rules =
+            {
+                .per_kilometre = config->match.per_kilometre,
+                .other_region = config->match.other_region,
+                .other_country = config->match.other_country,
+                .per_day_late = config->match.per_day_late,
+                .kept_max = config->match.kept_max,
+            },
+        .tranche_lots = {config->allocate.tranche_1, config->allocate.tranche_2,
+                         config->allocate.tranche_3},
+    };
+}
+
 int offline_open(struct offline *offline, struct cli *cli, bool distance_alone)
 {
     *offline = (struct offline){.cli = cli};
@@ -132,7 +148,7 @@ int offline_open(struct offline *offline, struct cli *cli, bool distance_alone)
         code = read_rows(offline, cli->arguments[0]);
     }
     if (code == EXIT_DONE) {
-        struct plan_options options = role_plan_options(offline->config);
+        struct plan_options options = offline_plan_options(offline->config);
         plan_open(&options, &offline->plan);
     }
     return code;

@@ -39,6 +39,8 @@ struct offline {
 int offline_open(struct offline *offline, struct cli *cli, bool distance_alone);
 void offline_close(struct offline *offline);
 
+struct plan_options offline_plan_options(const struct config *config);
+
 /* One command at `time_ms`. */
 void offline_apply(struct offline *offline, uint16_t kind, const union command *command,
                    uint64_t time_ms);

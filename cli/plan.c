@@ -197,7 +197,7 @@ static uint8_t class_of_level(int64_t level)
 /* The level of the need's next unit. */
 static int64_t next_level(const struct planning *planning, uint32_t number)
 {
-    struct plan_options options = role_plan_options(planning->offline.config);
+    struct plan_options options = offline_plan_options(planning->offline.config);
     const struct market *market = plan_market(planning->offline.plan);
     const struct need *need = &market->needs[number];
     int64_t tranche = 0;

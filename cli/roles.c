@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define IDLE_POLL_MS 20
 
@@ -29,6 +30,9 @@ enum maillon_status role_ask(const struct cli *cli, const char *role, const stru
 
     if (!role_endpoint(cli, role, is_dispatch ? "" : ".control", endpoint)) {
         return MAILLON_CONFIG;
+    }
+    if (access(endpoint + strlen("ipc://"), F_OK) != 0) {
+        return MAILLON_UNREACHABLE; /* Nothing was ever started here. */
     }
     proto_encode(request, request_record, &body);
     enum maillon_status status = maillon_request(endpoint, request->name, body.data, body.size,
@@ -88,7 +92,7 @@ bool is_caught_up(const struct cli *cli, const uint64_t target[ROLE_COUNT])
 enum maillon_status wait_until_idle(const struct cli *cli, uint64_t *last)
 {
     struct arena arena = {0};
-    struct report report;
+    struct report report = {0};
     uint64_t reached = 0;
 
     /* Role by role: the next one has taken in what the one before it had in the end. */
@@ -96,13 +100,12 @@ enum maillon_status wait_until_idle(const struct cli *cli, uint64_t *last)
         uint64_t wanted = reached;
         for (;;) {
             enum maillon_status status = role_report(cli, ROLE_NAMES[i], &report, &arena);
-            if (is_interrupted() || (status != MAILLON_OK && status != MAILLON_UNREACHABLE)) {
+            if (is_interrupted() || status != MAILLON_OK) {
                 arena_deinit(&arena);
                 return is_interrupted() ? MAILLON_UNREACHABLE : status;
             }
             reached = report.last;
-            bool is_there =
-                status == MAILLON_OK && report.ready && (i == 0 || report.cursor >= wanted);
+            bool is_there = report.ready && (i == 0 || report.cursor >= wanted);
             arena_reset(&arena);
             if (is_there) {
                 break;

@@ -34,8 +34,11 @@ struct reading {
     const struct field *columns[COLUMN_COUNT_MAX];
     size_t column_count;
     bool has_header;
+    bool has_cells; /* Of the row so far. */
     size_t cell;
-    uint64_t line; /* Rows seen, the header included; cells may hold line breaks. */
+    uint64_t line;      /* Where the row starts. */
+    uint64_t line_next; /* Where the next one does: quoted cells may hold line breaks. */
+    int terminator;     /* That ended the last row; CR LF comes as two. */
     union command record;
     struct refusal refusal;
     bool is_refused;
@@ -89,6 +92,14 @@ static void take_column(struct reading *reading, struct bytes name)
         refuse_column(reading, name);
         return;
     }
+    for (size_t i = 0; i < reading->column_count; i++) {
+        if (reading->columns[i] == field) {
+            reading->is_header_bad = true;
+            snprintf(reading->problem, 256, "%s: column \"%s\" is there twice", reading->file,
+                     field->name);
+            return;
+        }
+    }
     reading->columns[reading->column_count++] = field;
 }
 
@@ -112,6 +123,16 @@ static void take_value(struct reading *reading, struct bytes cell)
     reading->cell++;
 }
 
+static uint64_t count_breaks(struct bytes cell)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < cell.size; i++) {
+        count += cell.data[i] == '\n';
+    }
+    return count;
+}
+
 static void on_cell(void *data, size_t size, void *context)
 {
     struct reading *reading = context;
@@ -120,6 +141,8 @@ static void on_cell(void *data, size_t size, void *context)
     if (reading->stopped != 0 || reading->is_header_bad) {
         return;
     }
+    reading->line_next += count_breaks(cell);
+    reading->has_cells = true;
     if (!reading->has_header) {
         take_column(reading, cell);
     } else {
@@ -133,6 +156,7 @@ static void clear_row(struct reading *reading)
     reading->text.size = 0;
     reading->body.size = 0;
     reading->cell = 0;
+    reading->has_cells = false;
     reading->is_refused = false;
     proto_clear(reading->message, &reading->record);
 }
@@ -158,20 +182,22 @@ static void finish_row(struct reading *reading)
     reading->stopped = reading->row(reading->context, &row);
 }
 
+/* Also called for blank lines, so that lines are counted as an editor does. */
 static void on_row(int terminator, void *context)
 {
     struct reading *reading = context;
+    bool is_second_half = !reading->has_cells && terminator == '\n' && reading->terminator == '\r';
 
-    (void)terminator;
-    reading->line++;
-    if (reading->stopped != 0 || reading->is_header_bad) {
+    reading->terminator = is_second_half ? 0 : terminator;
+    if (reading->stopped != 0 || reading->is_header_bad || is_second_half) {
         return;
     }
-    if (!reading->has_header) {
-        reading->has_header = true;
-    } else {
+    reading->line_next++;
+    if (reading->has_cells && reading->has_header) {
         finish_row(reading);
     }
+    reading->has_header |= reading->has_cells;
+    reading->line = reading->line_next;
     clear_row(reading);
 }
 
@@ -192,8 +218,9 @@ static void read_csv(struct reading *reading, FILE *file, char *chunk, size_t si
 {
     struct csv_parser parser;
 
-    ENSURE(csv_init(&parser, CSV_APPEND_NULL) == 0);
+    ENSURE(csv_init(&parser, CSV_APPEND_NULL | CSV_REPALL_NL) == 0);
     csv_set_delim(&parser, find_separator(chunk, size));
+    reading->line = reading->line_next = 1;
     clear_row(reading);
     while (size > 0 && reading->stopped == 0 && !reading->is_header_bad) {
         csv_parse(&parser, chunk, size, on_cell, on_row, reading);
@@ -232,6 +259,17 @@ static void read_json_lines(struct reading *reading, FILE *file, const char *chu
     free(more);
 }
 
+/* The first byte that is not blank, 0 when there is none. */
+static char first_byte(const char *chunk, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (strchr(" \t\r\n", chunk[i]) == NULL) {
+            return chunk[i];
+        }
+    }
+    return '\0';
+}
+
 static void read_stream(struct reading *reading, FILE *file)
 {
     char *chunk = malloc(CHUNK_SIZE);
@@ -244,8 +282,7 @@ static void read_stream(struct reading *reading, FILE *file)
         size -= 3;
     }
     memmove(chunk, start, size);
-    size_t blank = strspn(chunk, size > 0 ? " \t\r\n" : "");
-    if (blank < size && chunk[blank] == '{') {
+    if (first_byte(chunk, size) == '{') {
         read_json_lines(reading, file, chunk, size);
     } else {
         read_csv(reading, file, chunk, size);
@@ -253,23 +290,37 @@ static void read_stream(struct reading *reading, FILE *file)
     free(chunk);
 }
 
+static enum status complain(struct reading *reading, const char *path)
+{
+    bool is_missing = errno == ENOENT;
+
+    snprintf(reading->problem, 256, "%s: %s", path, strerror(errno));
+    return is_missing ? STATUS_NOT_FOUND : STATUS_IO;
+}
+
 static enum status read_file(const char *path, struct reading *reading)
 {
     bool is_standard = strcmp(path, "-") == 0;
     FILE *file = is_standard ? stdin : fopen(path, "rb");
+    enum status status = STATUS_OK;
 
     if (file == NULL) {
-        snprintf(reading->problem, 256, "%s: %s", path, strerror(errno));
-        return STATUS_NOT_FOUND;
+        return complain(reading, path);
     }
+    errno = 0;
     read_stream(reading, file);
+    if (reading->is_header_bad) {
+        status = STATUS_INVALID;
+    } else if (ferror(file) != 0) {
+        status = complain(reading, path);
+    }
     if (!is_standard) {
         fclose(file);
     }
     arena_deinit(&reading->arena);
     buffer_deinit(&reading->text);
     buffer_deinit(&reading->body);
-    return reading->is_header_bad ? STATUS_INVALID : STATUS_OK;
+    return status;
 }
 
 enum status scenario_read_file(const char *path, const struct message *message, scenario_row_fn row,

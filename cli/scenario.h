@@ -13,7 +13,7 @@
 
 struct scenario_row {
     const char *file; /* Its name in the folder. */
-    uint64_t line;
+    uint64_t line;    /* Where it starts, from 1; quoted cells may go on over several lines. */
     const struct message *message;
     struct bytes body;             /* Encoded; empty when refused. */
     const struct refusal *refusal; /* Why the row makes no sense, NULL when it does. */
@@ -25,8 +25,8 @@ struct scenario_row {
 typedef int (*scenario_row_fn)(void *context, const struct scenario_row *row);
 
 /* Reads one file, CSV or JSON lines by its first byte, as commands of `message`. "-" is standard
- * input. STATUS_NOT_FOUND, STATUS_INVALID with `problem` (header line); `*stopped` is what the
- * callback gave. */
+ * input. STATUS_NOT_FOUND, STATUS_IO, STATUS_INVALID (header line), each with `problem`; `*stopped`
+ * is what the callback gave. */
 MUST_USE enum status scenario_read_file(const char *path, const struct message *message,
                                         scenario_row_fn row, void *context, int *stopped,
                                         char problem[256]);

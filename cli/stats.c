@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define TIMEOUT_NEXT_MS 500 /* For each role behind one that did not answer in time. */
+
 struct system_report {
     struct report reports[ROLE_COUNT];
     bool is_there[ROLE_COUNT];
@@ -16,6 +18,9 @@ static void collect(struct cli *cli, struct system_report *all)
     for (size_t i = 0; i < ROLE_COUNT; i++) {
         all->is_there[i] =
             role_report(cli, ROLE_NAMES[i], &all->reports[i], &all->arena) == MAILLON_OK;
+        if (!all->is_there[i] && cli->options.timeout_ms > TIMEOUT_NEXT_MS) {
+            cli->options.timeout_ms = TIMEOUT_NEXT_MS; /* The others have had their time, too. */
+        }
     }
 }
 

@@ -47,7 +47,7 @@ const struct key CONFIG_KEYS[CONFIG_KEY_COUNT] = {
     NUMBER(gateway, tick_seconds, 60, 1, 86400),
     NUMBER(gateway, ids_max, 50000000, 1, 1000000000),
     NUMBER(gateway, space_floor_mb, 256, 0, 1048576),
-    NUMBER(match, kept_max, 32, 1, 1024),
+    NUMBER(match, kept_max, 32, 1, 256),
     NUMBER(match, per_kilometre, 1, 0, WEIGHT_MAX),
     NUMBER(match, other_region, 200, 0, WEIGHT_MAX),
     NUMBER(match, other_country, 2000, 0, WEIGHT_MAX),

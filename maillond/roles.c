@@ -14,6 +14,21 @@
 
 const char *const ROLE_NAMES[ROLE_COUNT] = {"gateway", "match", "allocate", "dispatch"};
 
+/* The gateway journals these; the workers start with the defaults and take them from the feed. */
+static struct rules_put rules_of(const struct config *config)
+{
+    return (struct rules_put){
+        .per_kilometre = config->match.per_kilometre,
+        .other_region = config->match.other_region,
+        .other_country = config->match.other_country,
+        .per_day_late = config->match.per_day_late,
+        .kept_max = config->match.kept_max,
+        .tranche_1 = config->allocate.tranche_1,
+        .tranche_2 = config->allocate.tranche_2,
+        .tranche_3 = config->allocate.tranche_3,
+    };
+}
+
 static void *open_gateway(const struct config *config)
 {
     struct gateway *gateway = NULL;
@@ -21,46 +36,29 @@ static void *open_gateway(const struct config *config)
         .tick_ms = config->gateway.tick_seconds * 1000,
         .ids_max = config->gateway.ids_max,
         .space_floor = config->gateway.space_floor_mb * MEGABYTE,
+        .rules = rules_of(config),
     };
 
     gateway_open(&options, &gateway);
     return gateway;
 }
 
-static struct match_rules rules_of(const struct config *config)
-{
-    return (struct match_rules){
-        .per_kilometre = config->match.per_kilometre,
-        .other_region = config->match.other_region,
-        .other_country = config->match.other_country,
-        .per_day_late = config->match.per_day_late,
-        .kept_max = config->match.kept_max,
-    };
-}
-
 static void *open_match(const struct config *config)
 {
     struct match_worker *worker = NULL;
-    struct match_rules rules = rules_of(config);
+    struct match_rules rules = match_rules_default();
 
+    (void)config;
     match_worker_open(&rules, &worker);
     return worker;
-}
-
-struct plan_options role_plan_options(const struct config *config)
-{
-    return (struct plan_options){
-        .rules = rules_of(config),
-        .tranche_lots = {config->allocate.tranche_1, config->allocate.tranche_2,
-                         config->allocate.tranche_3},
-    };
 }
 
 static void *open_allocate(const struct config *config)
 {
     struct allocate *allocate = NULL;
-    struct plan_options options = role_plan_options(config);
+    struct plan_options options = plan_options_default();
 
+    (void)config;
     allocate_open(&options, &allocate);
     return allocate;
 }

@@ -25,7 +25,4 @@ struct role_instance {
 bool role_open(const char *name, const struct config *config, struct role_instance *instance);
 void role_close(struct role_instance *instance);
 
-struct plan_options;
-struct plan_options role_plan_options(const struct config *config); /* What allocate plans by. */
-
 #endif

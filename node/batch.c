@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 
-#define TRIM_COUNT_MAX 10000
-
 struct entry *batch_append(struct batch *batch, const struct entry *entry)
 {
     GROW(batch->entries, batch->entry_capacity, batch->entry_count + 1);
@@ -63,8 +61,21 @@ void batch_cut(struct batch *batch, size_t entry_count)
     }
 }
 
+/* A checkpoint's rows are many times what a batch holds otherwise, and seldom: their memory is
+ * given back. */
+static void release_rows(struct batch *batch)
+{
+    free(batch->rows);
+    batch->rows = NULL;
+    batch->row_capacity = 0;
+    buffer_deinit(&batch->rows_bytes);
+}
+
 void batch_clear(struct batch *batch)
 {
+    if (batch->is_checkpoint) {
+        release_rows(batch);
+    }
     batch->entry_count = 0;
     batch->row_count = 0;
     batch->bodies.size = 0;
@@ -110,7 +121,7 @@ static enum status write_all(struct batch *batch, struct journal_transaction *tx
         status = write_rows(batch, txn);
     }
     if (status == STATUS_OK && batch->trim_upto > 0) {
-        status = journal_trim(txn, batch->trim_upto, TRIM_COUNT_MAX, &trimmed);
+        status = journal_trim(txn, batch->trim_upto, BATCH_TRIM_COUNT_MAX, &trimmed);
     }
     return status;
 }

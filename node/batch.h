@@ -6,6 +6,8 @@
 
 #include "journal/journal.h"
 
+#define BATCH_TRIM_COUNT_MAX 20000 /* More than a batch appends, so that trimming keeps up. */
+
 struct batch_row {
     uint8_t table;
     bool is_deleted;
@@ -27,7 +29,7 @@ struct batch {
     size_t row_count;
     size_t row_capacity;
     struct buffer rows_bytes;
-    uint64_t trim_upto; /* 0: nothing to forget. */
+    uint64_t trim_upto; /* 0: nothing to forget; at most BATCH_TRIM_COUNT_MAX entries on. */
     bool is_checkpoint;
 };
 
@@ -41,7 +43,7 @@ struct bytes batch_body(const struct batch *batch, size_t index);
 
 /* Forgets the entries from `entry_count` on. */
 void batch_cut(struct batch *batch, size_t entry_count);
-void batch_clear(struct batch *batch); /* Keeps its memory. */
+void batch_clear(struct batch *batch); /* Keeps its memory, but that of a checkpoint's rows. */
 void batch_deinit(struct batch *batch);
 
 /* Writes a batch into a journal: what a world's commit does on its thread. Sets the body views

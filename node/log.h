@@ -83,7 +83,7 @@ struct log_line {
     uint64_t held_back; /* Lines with the same message that were left out before it. */
     bool has_priority;
 };
-size_t log_render(const struct log_line *line, char text[LOG_LINE_SIZE_MAX]);
+size_t log_render(const struct log_line *source, char text[LOG_LINE_SIZE_MAX]);
 
 /* True when a line with this message may go at `time_ms`; then `*held_back` tells how many did
  * not since the last one that did. */

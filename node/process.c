@@ -34,7 +34,6 @@
 #define STUCK_COMMIT_MS 60000 /* No longer alive, for a watchdog. */
 #define SLEEP_MS_MAX 60000    /* The clock may be set while a timer runs. */
 #define DRAIN_MS_MAX 1000
-#define CLIENT_SEND_COUNT_MAX 256
 #define CLIENT_RECEIVE_COUNT_MAX 256
 #define SPACE_WARN_PERCENT 70
 
@@ -590,10 +589,11 @@ static enum status open_stage(struct process *process)
 
 static enum status open_clients(struct process *process)
 {
+    int wanted = process->options.role->client_send_count_max;
     struct port_options options = {
         .kind = PORT_ROUTER,
         .endpoint = process->options.client_endpoint,
-        .send_count_max = CLIENT_SEND_COUNT_MAX,
+        .send_count_max = wanted > 0 ? wanted : CLIENT_SEND_COUNT_MAX,
         .receive_count_max = CLIENT_RECEIVE_COUNT_MAX,
         .receive = on_client,
         .context = process,

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define ASK_AGAIN_MS 1000
+#define SHORT_MS_MAX 1000     /* A head that entries overtook on another socket is not older. */
 #define CURSOR_COMMIT_MS 1000 /* A cursor that moved without own entries is saved this late. */
 #define READ_SIZE ((size_t)256 * 1024)
 #define PUBLISH_SIZE ((size_t)64 * 1024)
@@ -45,6 +46,7 @@ struct upstream {
     uint64_t next;       /* The entry to step next. */
     uint64_t last_known; /* It has at least this many. */
     uint64_t asked_ms;   /* When a replay was last asked for, 0: none is under way. */
+    uint64_t short_ms;   /* Since when its head lies before what was taken in, 0: it does not. */
 };
 
 struct effects {
@@ -79,6 +81,7 @@ struct stage {
     uint64_t recover_until;    /* The cursor to reach before going live. */
     uint64_t compare_next;     /* The own entry that recovery must produce next. */
     uint64_t settled_seq;      /* Source: the last entry so far that settles. */
+    uint64_t source_ms;        /* Source: the time of the last entry. */
     struct buffer inbox;       /* Upstream entries that wait for their turn, in stored form. */
     struct bytes inbox_left;
     struct buffer expected; /* Own entries from compare_next on, in stored form. */
@@ -88,14 +91,22 @@ struct stage {
 
 /* --- Effects, rows, reports: what a role is handed ---------------------------------- */
 
+/* The time of a new entry of a source: the clock may have been set back since the last one. */
+static uint64_t source_time_ms(struct stage *stage)
+{
+    const struct world *world = stage->options.world;
+
+    stage->source_ms = max_u64(stage->source_ms, world->now_ms(world->context));
+    return stage->source_ms;
+}
+
 void effect_append(struct effects *effects, uint16_t kind, struct bytes body)
 {
     struct stage *stage = effects->stage;
     const struct entry *cause = effects->cause;
     struct entry entry = {
         .seq = stage->next_seq++,
-        .time_ms = cause != NULL ? cause->time_ms
-                                 : stage->options.world->now_ms(stage->options.world->context),
+        .time_ms = cause != NULL ? cause->time_ms : source_time_ms(stage),
         .kind = kind,
         .version = PROTO_VERSION,
         .cause_first = cause != NULL ? stage->range_first : 0,
@@ -231,10 +242,19 @@ static void add_checkpoint(struct stage *stage)
     stage->checkpoint_taken = stage->upstream.next - 1;
     put_pair_row(batch, checkpoint_key, stage->checkpoint_own, stage->checkpoint_taken);
     batch->is_checkpoint = true;
+}
 
+/* Own entries behind the checkpoint that need not be kept, a bounded number with each batch. */
+static void add_trim(struct stage *stage)
+{
     uint64_t keep = stage->options.keep_entries;
-    if (keep > 0 && stage->checkpoint_own > keep) {
-        batch->trim_upto = min_u64(stage->checkpoint_own - keep, stage->head.last);
+
+    if (keep == 0 || stage->checkpoint_own <= keep) {
+        return;
+    }
+    uint64_t upto = min_u64(stage->checkpoint_own - keep, stage->head.last);
+    if (upto >= stage->head.oldest) {
+        stage->open->trim_upto = min_u64(upto, stage->head.oldest - 1 + BATCH_TRIM_COUNT_MAX);
     }
 }
 
@@ -264,6 +284,7 @@ static void hand_over(struct stage *stage)
     if (is_checkpoint_due(stage)) {
         add_checkpoint(stage);
     }
+    add_trim(stage);
     stage->cursor_saved = stage->upstream.next - 1;
     stage->committed_ms = now_ms(stage);
     put_pair_row(batch, cursor_key, stage->upstream.epoch, stage->cursor_saved);
@@ -293,21 +314,20 @@ void stage_committed(struct stage *stage, struct batch *batch, enum status statu
     const struct role *role = stage->options.role;
 
     ENSURE(batch == stage->committing);
-    stage->cursor_durable = stage->cursor_saved;
     if (status != STATUS_OK) {
         fail(stage, status == STATUS_FULL
                         ? "the journal is full: nothing more can be taken in; make room and restart"
                         : "a commit failed, its outcome is unknown: restart to find out");
         return;
     }
+    stage->cursor_durable = stage->cursor_saved;
     if (batch->entry_count > 0) {
         const struct entry *last = &batch->entries[batch->entry_count - 1];
         stage->head.last = last->seq;
         memcpy(stage->head.chain, last->chain, sizeof last->chain);
         publish(stage, batch);
     }
-    stage->head.oldest =
-        max_u64(stage->head.oldest, min_u64(batch->trim_upto, stage->head.last) + 1);
+    stage->head.oldest = max_u64(stage->head.oldest, batch->trim_upto + 1);
     if (batch->entry_count > 0 && role->committed != NULL) {
         role->committed(stage->options.state, &stage->head, batch->entries, batch->entry_count);
     }
@@ -465,6 +485,22 @@ void stage_entries(struct stage *stage, uint32_t upstream, struct bytes stored)
     work_off(stage);
 }
 
+/* Whether the upstream feed ends before what was taken in of it, and goes on to say so: entries and
+ * heads come by two sockets, so one such head may only be late. */
+static bool is_shorter(struct stage *stage, uint64_t last)
+{
+    struct upstream *upstream = &stage->upstream;
+
+    if (last >= max_u64(upstream->next - 1, stage->recover_until)) {
+        upstream->short_ms = 0;
+        return false;
+    }
+    if (upstream->short_ms == 0) {
+        upstream->short_ms = now_ms(stage);
+    }
+    return now_ms(stage) >= upstream->short_ms + SHORT_MS_MAX;
+}
+
 void stage_upstream_head(struct stage *stage, uint32_t upstream, const struct journal_head *head)
 {
     ENSURE(upstream == 0);
@@ -482,7 +518,7 @@ void stage_upstream_head(struct stage *stage, uint32_t upstream, const struct jo
         fail(stage, "upstream no longer keeps the entries needed here: restore from a backup");
         return;
     }
-    if (head->last + 1 < stage->upstream.next) {
+    if (is_shorter(stage, head->last)) {
         fail(stage, "the upstream journal is shorter than it was: restore them together");
         return;
     }
@@ -583,23 +619,25 @@ enum status stage_load_row(struct stage *stage, uint8_t table, struct bytes key,
     return stage->options.role->load(stage->options.state, table, key, value);
 }
 
-/* A source meets its own entries again. */
+/* A source meets its own entries again; the last one, at least, for its time. */
 static enum status restore_source(struct stage *stage)
 {
     const struct role *role = stage->options.role;
     struct entry entry;
 
-    while (stage->compare_next <= stage->head.last) {
+    stage->compare_next = min_u64(stage->checkpoint_own + 1, max_u64(stage->head.last, 1));
+    for (; stage->compare_next <= stage->head.last; stage->compare_next++) {
         enum status status = next_expected(stage, &entry);
+        if (status == STATUS_OK && entry.seq > stage->checkpoint_own) {
+            status = role->restore(stage->options.state, &entry);
+        }
         if (status != STATUS_OK) {
             return status == STATUS_END ? STATUS_CORRUPT : status;
         }
-        status = role->restore(stage->options.state, &entry);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        stage->compare_next++;
+        stage->source_ms = entry.time_ms;
     }
+    stage->next_seq = stage->head.last + 1;
+    stage->settled_seq = stage->head.last; /* A batch's last entry settles. */
     return STATUS_OK;
 }
 
@@ -620,7 +658,6 @@ enum status stage_begin(struct stage *stage, const struct journal_head *head)
     enum status status = role->loaded(stage->options.state, stage->options.world, head);
     if (status == STATUS_OK && role->is_source) {
         status = restore_source(stage);
-        stage->next_seq = head->last + 1;
     }
     if (status != STATUS_OK) {
         return status;
@@ -636,8 +673,10 @@ enum status stage_begin(struct stage *stage, const struct journal_head *head)
 
 void stage_stop(struct stage *stage)
 {
+    if (stage->state == STAGE_LOADING || stage->state == STAGE_RECOVERING) {
+        stage->state = STAGE_STOPPED;
+    }
     if (stage->state != STAGE_LIVE) {
-        stage->state = stage->state == STAGE_FAILED ? STAGE_FAILED : STAGE_STOPPED;
         return;
     }
     stage->state = STAGE_STOPPING;

@@ -52,10 +52,13 @@ struct client_message {
 struct report_out; /* Collects a role's figures: report_count(out, "needs", 12). */
 void report_count(struct report_out *out, const char *name, uint64_t value);
 
+#define CLIENT_SEND_COUNT_MAX 256
+
 /* A role. Functions marked optional may be NULL. `state` is the role's own. */
 struct role {
     const char *name;
-    bool is_source; /* Its own feed comes from clients, not from an upstream feed. */
+    bool is_source;            /* Its own feed comes from clients, not from an upstream feed. */
+    int client_send_count_max; /* Messages that wait for one client; 0: CLIENT_SEND_COUNT_MAX. */
 
     /* Start: every row of the role's tables, by ascending key; then started, with the world that
      * the role may keep. Rows that make no sense are STATUS_CORRUPT. */

@@ -198,7 +198,6 @@ static void on_child_exit(uv_process_t *handle, int64_t exit_code, int signal_nu
  * and the strings in `own`. */
 static char **make_environment(const struct supervisor *supervisor, char own[3][160])
 {
-    extern char **environ;
     static const char *const replaced[] = {"NOTIFY_SOCKET=", "WATCHDOG_", PARENT_VARIABLE "="};
     size_t count = 0;
 

@@ -261,6 +261,25 @@ static const struct field tick_fields[] = {
 const struct message TICK = MESSAGE("tick", tick, tick_fields, .kind = KIND_TICK,
                                     .text = "Time as data. Made by the gateway alone.");
 
+#define WEIGHT_MAX ((1 << 20) - 1)
+#define TRANCHE_MAX 1000000
+#define RULE(member, low, high, words)                                                             \
+    UINT(rules_put, member, #member, low, high, .required = true, .text = words)
+
+static const struct field rules_put_fields[] = {
+    RULE(per_kilometre, 0, WEIGHT_MAX, "Cost of a kilometre."),
+    RULE(other_region, 0, WEIGHT_MAX, "Cost of leaving the region."),
+    RULE(other_country, 0, WEIGHT_MAX, "Cost of leaving the country."),
+    RULE(per_day_late, 0, WEIGHT_MAX, "Cost of a day behind due."),
+    RULE(kept_max, 1, 256, "Matches listed for each need."),
+    RULE(tranche_1, 0, TRANCHE_MAX, "Lots in the first tranche; 0 for a single one."),
+    RULE(tranche_2, 0, TRANCHE_MAX, "Lots in the first two tranches."),
+    RULE(tranche_3, 0, TRANCHE_MAX, "Lots in the first three tranches."),
+};
+const struct message RULES_PUT =
+    MESSAGE("rules.put", rules_put, rules_put_fields, .kind = KIND_RULES_PUT,
+            .text = "What the decision weighs by. Made by the gateway from its configuration.");
+
 /* Events. */
 
 static const struct field assignment_fields[] = {
@@ -303,7 +322,7 @@ static const struct field answer_fields[] = {
     UINT(answer_event, assignment, "assignment", 0, INT64_MAX, .text = "Number of the assignment."),
     FLAG(answer_event, done, "done", .required = true, .text = "Whether it took effect."),
     TEXT(answer_event, code, "code", 1, 32, .required = true,
-         .text = "\"done\", or \"unknown\", \"denied\", \"state\"."),
+         .text = "\"done\", or \"unknown\", \"state\", \"range\"."),
     TEXT(answer_event, why, "why", 0, 240, .text = "For people; empty when done."),
     UINT(answer_event, cause, "cause", 0, INT64_MAX, .text = "The match entry it was decided on."),
     TIME(answer_event, at, "at", .text = "Time of that entry."),

@@ -203,18 +203,30 @@ enum status cursor_key_slow(struct cursor *cursor, struct bytes *key)
     return STATUS_OK;
 }
 
+/* Different keys seldom share a bit, so that few are compared. */
+static uint64_t bit_of(struct bytes key)
+{
+    if (key.size == 0) {
+        return 1;
+    }
+    unsigned mixed = (unsigned)key.size + 7u * key.data[0] + 31u * key.data[key.size - 1];
+    return (uint64_t)1 << (mixed & 63);
+}
+
 enum status cursor_note_key(struct cursor *cursor, struct key_set *known, struct bytes key)
 {
     ENSURE(known->count < PROTO_MAP_COUNT_MAX);
     if (text_classify(key) == TEXT_BROKEN) {
         return cursor_fail(cursor, "a key is not UTF-8");
     }
-    for (size_t i = 0; i < known->count; i++) {
+    uint64_t bit = bit_of(key);
+    for (size_t i = 0; i < known->count && (known->seen & bit) != 0; i++) {
         if (bytes_equal(known->keys[i], key)) {
             return cursor_fail(cursor, "a key stands twice in one map");
         }
     }
     known->keys[known->count++] = key;
+    known->seen |= bit;
     return STATUS_OK;
 }
 

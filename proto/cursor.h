@@ -37,6 +37,7 @@ struct cursor {
 /* Keys of one map that were read. */
 struct key_set {
     size_t count;
+    uint64_t seen; /* A bit for each key, by its size and both its ends. */
     struct bytes keys[PROTO_MAP_COUNT_MAX];
 };
 

@@ -7,6 +7,10 @@
 #include "proto/field.h"
 
 #include <msgpack.h>
+#include <string.h>
+
+#define SHORT_TEXT 0xa0 /* MessagePack's fixstr: the size is in the head. */
+#define SHORT_TEXT_SIZE_MAX 31
 
 static void write_record(msgpack_packer *packer, const struct message *message, const void *record);
 
@@ -16,8 +20,15 @@ static int append_packed(void *target, const char *data, size_t size)
     return 0;
 }
 
+/* Keys and most texts are short: head and bytes at once. */
 static void write_text(msgpack_packer *packer, struct bytes text)
 {
+    if (text.size > 0 && text.size <= SHORT_TEXT_SIZE_MAX) {
+        uint8_t *room = buffer_extend(packer->data, 1 + text.size);
+        room[0] = (uint8_t)(SHORT_TEXT | text.size);
+        memcpy(room + 1, text.data, text.size);
+        return;
+    }
     msgpack_pack_str(packer, text.size);
     msgpack_pack_str_body(packer, text.data, text.size);
 }

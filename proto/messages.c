@@ -317,6 +317,7 @@ const struct message *const ALL_MESSAGES[] = {
     &EXPLAIN,
     &EXPLANATION,
     &TICK,
+    &RULES_PUT,
     &INTAKE,
     &NOTED,
     &MATCHES,
@@ -342,6 +343,8 @@ const struct message *message_by_kind(uint16_t kind)
     switch (kind) {
     case KIND_TICK:
         return &TICK;
+    case KIND_RULES_PUT:
+        return &RULES_PUT;
     case KIND_NOTED:
         return &NOTED;
     case KIND_MATCHES:

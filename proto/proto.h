@@ -132,5 +132,7 @@ MUST_USE enum status proto_value_to_json(struct bytes body, struct buffer *targe
 
 /* The reference of all messages as Markdown (docs/protocol.md). */
 void proto_reference(struct buffer *target);
+/* The same tables for programs: one JSON object a line for each message. */
+void proto_reference_json(struct buffer *target);
 
 #endif

@@ -8,6 +8,7 @@
 #include "brokers/dispatch/dispatch.h"
 
 #include "brokers/dispatch/state.h"
+#include "node/reply.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@
 #define DISPATCH_ASSIGNMENTS 2
 #define DISPATCH_STREAMS 3
 #define SEQS_PER_ROW 4096
+#define RETRY_FULL_MS 1000
+#define CLIENT_MESSAGE_COUNT_MAX 16 /* Of up to 64 KB each: what a client that is stuck costs. */
 
 static const struct bytes assignment_type = {(const uint8_t *)"assignment", 10};
 static const struct bytes answer_type = {(const uint8_t *)"answer", 6};
@@ -107,35 +110,13 @@ static void committed(void *state, const struct journal_head *head, const struct
 
 /* --- Clients ------------------------------------------------------------------------- */
 
-enum status dispatch_send(struct dispatch *dispatch, struct bytes peer, struct bytes request_id,
-                          const struct message *message, const void *record)
-{
-    struct header header = {
-        .version = PROTO_VERSION, .type = bytes_from_text(message->name), .id = request_id};
-    struct buffer frames = {0};
-
-    proto_encode(&HEADER, &header, &frames);
-    size_t header_size = frames.size;
-    proto_encode(message, record, &frames);
-    enum status status = dispatch->world->send(
-        dispatch->world->context, peer, (struct bytes){frames.data, header_size},
-        (struct bytes){frames.data + header_size, frames.size - header_size});
-    buffer_deinit(&frames);
-    return status;
-}
-
 static void refuse(struct dispatch *dispatch, struct bytes peer, struct bytes request_id,
                    const struct refusal *refusal)
 {
-    struct refused refused = {
-        .code = bytes_from_text(refusal->code),
-        .field = bytes_from_text(refusal->field),
-        .why = bytes_from_text(refusal->why),
-        .retry_after_ms = strcmp(refusal->code, CODE_FULL) == 0 ? 1000 : 0,
-    };
+    uint64_t retry_after_ms = strcmp(refusal->code, CODE_FULL) == 0 ? RETRY_FULL_MS : 0;
 
     dispatch->counters.malformed++;
-    dispatch_send(dispatch, peer, request_id, &REFUSED, &refused);
+    (void)reply_refused(dispatch->world, peer, request_id, refusal, retry_after_ms);
 }
 
 static void take_subscribe(struct dispatch *dispatch, const struct client_message *message,
@@ -160,7 +141,10 @@ static void take_subscribe(struct dispatch *dispatch, const struct client_messag
                                        : "events behind the position are no longer kept"),
         };
         dispatch->counters.resets++;
-        dispatch_send(dispatch, message->peer, header->id, &RESET, &reset);
+        (void)reply(dispatch->world, message->peer, header->id, &RESET, &reset);
+        if (known != NULL) { /* What it follows from now on is up to its next one. */
+            subscribers_remove(&dispatch->subscribers, known);
+        }
         return;
     }
     struct subscriber *subscriber = subscribers_add(&dispatch->subscribers, message->peer);
@@ -182,7 +166,8 @@ static void take_credit(struct dispatch *dispatch, const struct client_message *
                &(struct refusal){.code = CODE_STATE, .why = "there is no subscription: subscribe"});
         return;
     }
-    subscriber->credit = min_u64(subscriber->credit + request->n, dispatch->options.credit_max);
+    uint64_t more = min_u64(request->n, dispatch->options.credit_max);
+    subscriber->credit = min_u64(subscriber->credit + more, dispatch->options.credit_max);
     subscriber->acked = max_u64(subscriber->acked, min_u64(request->ack, subscriber->position));
     subscriber->is_blocked = false;
 }
@@ -372,6 +357,7 @@ static void report(const void *state, struct report_out *out)
 
 const struct role dispatch_role = {
     .name = "dispatch",
+    .client_send_count_max = CLIENT_MESSAGE_COUNT_MAX,
     .load = load,
     .loaded = loaded,
     .step = step,

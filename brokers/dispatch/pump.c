@@ -6,9 +6,28 @@
  */
 #include "brokers/dispatch/state.h"
 
+#include "node/reply.h"
+
 #define SENDS_PER_PUMP 512
 #define READ_SIZE ((size_t)48 * 1024)
 #define BLOCKED_RETRY_MS 50
+
+/* How many events of a stream stand before own entry `seq`. */
+static uint64_t count_before(const struct view_stream *stream, uint64_t seq)
+{
+    size_t low = 0;
+    size_t high = stream->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (stream->seqs[middle] < seq) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
 
 struct stream_span dispatch_span(const struct dispatch *dispatch, struct bytes party)
 {
@@ -16,14 +35,13 @@ struct stream_span dispatch_span(const struct dispatch *dispatch, struct bytes p
         return (struct stream_span){.oldest = dispatch->oldest, .last = dispatch->durable};
     }
     const struct view_stream *stream = view_stream_of(&dispatch->view, party);
-    struct stream_span span = {.oldest = 1, .last = stream == NULL ? 0 : stream->count};
-    while (span.last > 0 && stream->seqs[span.last - 1] > dispatch->durable) {
-        span.last--; /* Stepped and not committed yet. */
+    if (stream == NULL) {
+        return (struct stream_span){.oldest = 1};
     }
-    while (span.oldest <= span.last && stream->seqs[span.oldest - 1] < dispatch->oldest) {
-        span.oldest++;
-    }
-    return span;
+    return (struct stream_span){
+        .oldest = count_before(stream, dispatch->oldest) + 1,
+        .last = count_before(stream, dispatch->durable + 1), /* Not what is stepped alone. */
+    };
 }
 
 /* Events gathered for one message. */
@@ -128,11 +146,18 @@ static struct parcel *make_parcel(struct dispatch *dispatch, const struct gather
     return dispatch->world->parcel_make(dispatch->world->context, buffer_view(&dispatch->scratch));
 }
 
+/* Whether it gets the stream of all as it is. */
+static bool follows_all(const struct subscriber *subscriber)
+{
+    return subscriber->filter.party_size == 0 && !filter_is_narrow(&subscriber->filter);
+}
+
 static struct chunk *find_chunk(struct dispatch *dispatch, uint64_t first, uint64_t credit)
 {
     for (size_t i = 0; i < CHUNK_COUNT; i++) {
         struct chunk *chunk = &dispatch->chunks[i];
-        if (chunk->first == first && chunk->last - chunk->first < credit) {
+        if (chunk->first == first && chunk->stream_last == dispatch->durable &&
+            chunk->last - chunk->first < credit) {
             return chunk;
         }
     }
@@ -147,7 +172,8 @@ static void keep_chunk(struct dispatch *dispatch, uint64_t first, uint64_t last,
     if (chunk->first != 0) {
         dispatch->world->parcel_release(dispatch->world->context, chunk->body);
     }
-    *chunk = (struct chunk){.first = first, .last = last, .body = body};
+    *chunk = (struct chunk){
+        .first = first, .last = last, .stream_last = dispatch->durable, .body = body};
 }
 
 static enum status send_body(struct dispatch *dispatch, const struct subscriber *subscriber,
@@ -157,6 +183,12 @@ static enum status send_body(struct dispatch *dispatch, const struct subscriber 
 
     return dispatch->world->send_parcel(dispatch->world->context, peer, dispatch->event_header,
                                         body);
+}
+
+static void block(struct dispatch *dispatch, struct subscriber *subscriber)
+{
+    subscriber->is_blocked = true;
+    dispatch->has_blocked = true;
 }
 
 /* What a send's outcome means for the subscriber. True when it went out. */
@@ -171,8 +203,7 @@ static bool settle_send(struct dispatch *dispatch, struct subscriber *subscriber
         subscribers_remove(&dispatch->subscribers, subscriber);
     } else {
         dispatch->counters.blocked++;
-        subscriber->is_blocked = true;
-        dispatch->has_blocked = true;
+        block(dispatch, subscriber);
     }
     return false;
 }
@@ -186,27 +217,46 @@ static void advance(struct dispatch *dispatch, struct subscriber *subscriber, ui
     dispatch->counters.messages += event_count > 0;
 }
 
-static void send_events(struct dispatch *dispatch, struct subscriber *subscriber,
-                        const struct stream_span *span)
+/* Looks at what comes next for the subscriber. */
+static void gather(struct dispatch *dispatch, const struct subscriber *subscriber, uint64_t last,
+                   struct gathered *gathered)
 {
     struct bytes party = filter_party(&subscriber->filter);
-    bool is_shared = party.size == 0 && !filter_is_narrow(&subscriber->filter);
-    struct gathered gathered = {
+
+    *gathered = (struct gathered){
         .count_max = (size_t)min_u64(subscriber->credit, EVENTS_PER_MESSAGE_MAX),
         .position = subscriber->position,
     };
-
     arena_reset(&dispatch->arena);
     if (party.size == 0) {
-        gather_all(dispatch, subscriber, &gathered);
+        gather_all(dispatch, subscriber, gathered);
     } else {
-        gather_party(dispatch, subscriber, view_stream_of(&dispatch->view, party), span->last,
-                     &gathered);
+        gather_party(dispatch, subscriber, view_stream_of(&dispatch->view, party), last, gathered);
+    }
+}
+
+/* A message that credit cut short is no good for others. */
+static bool is_worth_sharing(const struct subscriber *subscriber, const struct gathered *gathered)
+{
+    bool is_cut = gathered->count == subscriber->credit && gathered->count < EVENTS_PER_MESSAGE_MAX;
+    return follows_all(subscriber) && !is_cut;
+}
+
+static void send_events(struct dispatch *dispatch, struct subscriber *subscriber,
+                        const struct stream_span *span)
+{
+    struct gathered gathered;
+
+    gather(dispatch, subscriber, span->last, &gathered);
+    if (gathered.position == subscriber->position) {
+        block(dispatch, subscriber); /* Nothing could be read: again after a while. */
+        return;
     }
     if (gathered.count == 0) {
         subscriber->position = gathered.position;
         return;
     }
+    bool is_shared = is_worth_sharing(subscriber, &gathered);
     struct parcel *body = make_parcel(dispatch, &gathered, span->last);
     uint64_t first = subscriber->position + 1;
     if (settle_send(dispatch, subscriber, send_body(dispatch, subscriber, body))) {
@@ -225,7 +275,7 @@ static void send_head(struct dispatch *dispatch, struct subscriber *subscriber,
     struct bytes peer = {.data = subscriber->peer, .size = subscriber->peer_size};
     struct stream_head head = {.seq = span->last, .oldest = span->oldest};
 
-    enum status status = dispatch_send(dispatch, peer, (struct bytes){0}, &STREAM_HEAD, &head);
+    enum status status = reply(dispatch->world, peer, (struct bytes){0}, &STREAM_HEAD, &head);
     if (settle_send(dispatch, subscriber, status)) {
         subscriber->is_head_due = false;
     }
@@ -244,7 +294,7 @@ static void reset(struct dispatch *dispatch, struct subscriber *subscriber,
 
     dispatch->counters.resets++;
     if (settle_send(dispatch, subscriber,
-                    dispatch_send(dispatch, peer, (struct bytes){0}, &RESET, &told))) {
+                    reply(dispatch->world, peer, (struct bytes){0}, &RESET, &told))) {
         subscribers_remove(&dispatch->subscribers, subscriber);
     }
 }
@@ -255,9 +305,8 @@ static bool serve(struct dispatch *dispatch, struct subscriber *subscriber)
     if (subscriber->peer_size == 0 || subscriber->is_blocked) {
         return false;
     }
-    bool is_shared = subscriber->filter.party_size == 0 && !filter_is_narrow(&subscriber->filter);
     struct chunk *chunk = NULL;
-    if (is_shared && subscriber->credit > 0) {
+    if (follows_all(subscriber) && subscriber->credit > 0) {
         chunk = find_chunk(dispatch, subscriber->position + 1, subscriber->credit);
     }
     if (chunk != NULL) {

@@ -6,6 +6,8 @@
  */
 #include "brokers/dispatch/state.h"
 
+#include "node/reply.h"
+
 #define ROW_COUNT_MAX 256
 #define ROWS_SIZE_MAX ((size_t)48 * 1024)
 
@@ -57,5 +59,5 @@ void dispatch_snapshot(struct dispatch *dispatch, struct bytes peer, struct byte
         .next = number <= end ? number : 0,
         .rows = {.items = items, .count = count},
     };
-    dispatch_send(dispatch, peer, request_id, &ROWS, &rows);
+    (void)reply(dispatch->world, peer, request_id, &ROWS, &rows);
 }

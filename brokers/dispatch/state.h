@@ -15,6 +15,7 @@
 struct chunk {
     uint64_t first; /* 0: unused. */
     uint64_t last;
+    uint64_t stream_last; /* That of the stream when it was made: the message tells it. */
     struct parcel *body;
 };
 
@@ -53,9 +54,5 @@ void dispatch_pump(struct dispatch *dispatch);
 /* Answers a snapshot. */
 void dispatch_snapshot(struct dispatch *dispatch, struct bytes peer, struct bytes request_id,
                        const struct snapshot *request);
-
-/* Sends one message; what cannot be sent is counted and left, its client asks again. */
-enum status dispatch_send(struct dispatch *dispatch, struct bytes peer, struct bytes request_id,
-                          const struct message *message, const void *record);
 
 #endif

@@ -89,6 +89,7 @@ static void grow_slots(struct subscribers *subscribers)
     free(subscribers->slots);
     subscribers->slots = memory_take(count, sizeof *subscribers->slots);
     subscribers->slot_count = count;
+    ENSURE(subscribers->count == 0 || subscribers->items != NULL);
     for (size_t i = 0; i < subscribers->count; i++) {
         if (subscribers->items[i].peer_size > 0) {
             subscribers->slots[find_slot(subscribers, peer_of(&subscribers->items[i]))] =
@@ -119,6 +120,7 @@ struct subscriber *subscribers_add(struct subscribers *subscribers, struct bytes
         uint32_t place = take_place(subscribers);
         subscribers->slots[slot] = place + 1;
         subscribers->live_count++;
+        ENSURE(subscribers->items != NULL);
         known = &subscribers->items[place];
     }
     *known = (struct subscriber){.peer_size = (uint8_t)peer.size};

@@ -1,9 +1,12 @@
 #include "brokers/gateway/answers.h"
 
+#include "node/reply.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #define QUEUE_COUNT_MIN 64
+#define WHY_SIZE sizeof((struct refusal){0}.why)
 
 static void grow(struct answers_queue *queue)
 {
@@ -85,6 +88,23 @@ static void refuse_result(struct result *result, const struct refusal *refusal)
     result->why = bytes_from_text(refusal->why);
 }
 
+/* The entry that took a repeated command in, read back. */
+static enum status read_intake(const struct world *world, uint64_t seq, struct arena *arena,
+                               struct entry *entry, struct intake *intake)
+{
+    struct buffer stored = {0};
+    struct refusal refusal;
+    enum status status = world->read(world->context, seq, 1, &stored);
+    struct bytes kept = arena_copy(arena, buffer_view(&stored));
+
+    buffer_deinit(&stored);
+    if (status == STATUS_OK) {
+        status = entry_load(&kept, entry);
+    }
+    return status == STATUS_OK ? proto_decode(&INTAKE, entry->body, arena, intake, &refusal)
+                               : status;
+}
+
 /* The stored answer of entry `seq`, when it really holds this id and this body. */
 static void repeat_result(const struct verdict *verdict, const struct world *world,
                           struct arena *arena, struct result *result)
@@ -94,22 +114,21 @@ static void repeat_result(const struct verdict *verdict, const struct world *wor
         .field = "id",
         .why = "this submission id was used for another command",
     };
-    struct buffer stored = {0};
+    static const struct refusal unreadable = {
+        .code = CODE_STATE,
+        .field = "id",
+        .why = "this submission id was taken in; its entry cannot be read now",
+    };
     struct entry entry;
     struct intake intake;
-    struct refusal refusal;
-
-    enum status status = world->read(world->context, verdict->seq, 1, &stored);
-    struct bytes kept = arena_copy(arena, buffer_view(&stored));
-    buffer_deinit(&stored);
-    if (status == STATUS_OK) {
-        status = entry_load(&kept, &entry);
-    }
-    if (status == STATUS_OK) {
-        status = proto_decode(&INTAKE, entry.body, arena, &intake, &refusal);
-    }
     struct bytes id = {verdict->id, sizeof verdict->id};
-    if (status != STATUS_OK || !bytes_equal(intake.id, id) || entry.kind != verdict->command_kind ||
+
+    if (read_intake(world, verdict->seq, arena, &entry, &intake) != STATUS_OK) {
+        refuse_result(result, &unreadable);
+        result->retry_after_ms = RETRY_MS;
+        return;
+    }
+    if (!bytes_equal(intake.id, id) || entry.kind != verdict->command_kind ||
         hash_bytes(intake.body.data, intake.body.size) != verdict->body_hash) {
         refuse_result(result, &conflict);
         return;
@@ -118,6 +137,11 @@ static void repeat_result(const struct verdict *verdict, const struct world *wor
     result->position = intake.position;
     result->quarantined = intake.quarantined;
     result->chain = arena_copy(arena, (struct bytes){entry.chain, sizeof entry.chain});
+    if (intake.quarantined) {
+        char *why = arena_take(arena, WHY_SIZE);
+        intake_explain_quarantine(entry.kind, why, WHY_SIZE);
+        result->why = bytes_from_text(why);
+    }
 }
 
 static void fill_result(const struct verdict *verdict, const struct world *world,
@@ -147,24 +171,6 @@ static void fill_result(const struct verdict *verdict, const struct world *world
     UNREACHABLE();
 }
 
-static enum status send_message(const struct world *world, struct bytes peer,
-                                struct bytes request_id, const struct message *message,
-                                const void *record)
-{
-    struct header header = {
-        .version = PROTO_VERSION, .type = bytes_from_text(message->name), .id = request_id};
-    struct buffer frames = {0};
-
-    proto_encode(&HEADER, &header, &frames);
-    size_t header_size = frames.size;
-    proto_encode(message, record, &frames);
-    enum status status =
-        world->send(world->context, peer, (struct bytes){frames.data, header_size},
-                    (struct bytes){frames.data + header_size, frames.size - header_size});
-    buffer_deinit(&frames);
-    return status;
-}
-
 enum status answers_send(const struct waiting *waiting, const struct world *world,
                          const struct entry *entries, size_t entry_count, struct arena *arena)
 {
@@ -174,19 +180,6 @@ enum status answers_send(const struct waiting *waiting, const struct world *worl
     for (size_t i = 0; i < waiting->verdict_count; i++) {
         fill_result(&waiting->verdicts[i], world, entries, entry_count, arena, &results[i]);
     }
-    return send_message(world, (struct bytes){waiting->peer, waiting->peer_size},
-                        (struct bytes){waiting->request_id, waiting->request_id_size}, &ANSWERS,
-                        &answers);
-}
-
-enum status answers_refuse(const struct world *world, struct bytes peer, struct bytes request_id,
-                           const struct refusal *refusal)
-{
-    struct refused refused = {
-        .code = bytes_from_text(refusal->code),
-        .field = bytes_from_text(refusal->field),
-        .why = bytes_from_text(refusal->why),
-    };
-
-    return send_message(world, peer, request_id, &REFUSED, &refused);
+    return reply(world, (struct bytes){waiting->peer, waiting->peer_size},
+                 (struct bytes){waiting->request_id, waiting->request_id_size}, &ANSWERS, &answers);
 }

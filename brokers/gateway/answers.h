@@ -27,6 +27,12 @@ struct verdict {
     uint64_t retry_after_ms;
 };
 
+#define RETRY_MS 5000 /* After which a client may try again what was refused for now. */
+
+/* Why a command of `kind` is held back, for people. The command alone decides what it says, so that
+ * a repeated one gets the same answer. */
+void intake_explain_quarantine(uint16_t kind, char why[], size_t why_size);
+
 struct waiting { /* One submit. */
     uint8_t peer[PEER_SIZE_MAX];
     uint8_t request_id[REQUEST_ID_SIZE_MAX];
@@ -58,9 +64,5 @@ void answers_deinit(struct answers_queue *queue);
  * receipts of taken commands. Repeated ones are read back from the journal. */
 enum status answers_send(const struct waiting *waiting, const struct world *world,
                          const struct entry *entries, size_t entry_count, struct arena *arena);
-
-/* One "refused" for a message that as a whole cannot be served. */
-enum status answers_refuse(const struct world *world, struct bytes peer, struct bytes request_id,
-                           const struct refusal *refusal);
 
 #endif

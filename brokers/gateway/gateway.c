@@ -6,10 +6,12 @@
  *     GATEWAY_IDS           u64 first entry      u64 hash of each submission id from there on
  *     GATEWAY_SUBMITTERS    name                 u64 last position given
  *     GATEWAY_COUNTERS      empty                u64 refused
+ *     GATEWAY_RULES         empty                the "rules.put" in force
  */
 #include "brokers/gateway/gateway.h"
 
 #include "brokers/gateway/state.h"
+#include "node/reply.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,7 @@
 #define GATEWAY_IDS 10
 #define GATEWAY_SUBMITTERS 11
 #define GATEWAY_COUNTERS 12
+#define GATEWAY_RULES 13
 #define IDS_PER_ROW 4096
 
 void gateway_open(const struct gateway_options *options, struct gateway **gateway)
@@ -68,6 +71,16 @@ static enum status load_submitter(struct gateway *gateway, struct bytes key, str
     return STATUS_OK;
 }
 
+static enum status load_rules(struct gateway *gateway, struct bytes value)
+{
+    struct refusal refusal;
+
+    arena_reset(&gateway->arena);
+    enum status status =
+        proto_decode(&RULES_PUT, value, &gateway->arena, &gateway->rules, &refusal);
+    return status == STATUS_OK ? STATUS_OK : STATUS_CORRUPT;
+}
+
 static enum status load(void *state, uint8_t table, struct bytes key, struct bytes value)
 {
     struct gateway *gateway = state;
@@ -83,6 +96,8 @@ static enum status load(void *state, uint8_t table, struct bytes key, struct byt
         }
         gateway->counters.refused = load_u64(value.data);
         return STATUS_OK;
+    case GATEWAY_RULES:
+        return load_rules(gateway, value);
     default:
         return market_rows_load(gateway->market, MARKET_BASE, table, key, value);
     }
@@ -188,7 +203,7 @@ static void message(void *state, const struct client_message *message, struct ef
         return;
     }
     gateway->counters.malformed++;
-    if (answers_refuse(gateway->world, message->peer, header.id, &refusal) != STATUS_OK) {
+    if (reply_refused(gateway->world, message->peer, header.id, &refusal, 0) != STATUS_OK) {
         gateway->counters.undelivered++;
     }
 }
@@ -197,7 +212,12 @@ static void wake(void *state, uint64_t now_ms, struct effects *effects)
 {
     struct gateway *gateway = state;
 
-    if (now_ms >= gateway->next_tick_ms && !intake_is_full(gateway, &(struct refusal){0})) {
+    bool is_full = intake_is_full(gateway, &(struct refusal){0});
+
+    if (!is_full && memcmp(&gateway->rules, &gateway->options.rules, sizeof gateway->rules) != 0) {
+        intake_rules(gateway, effects);
+    }
+    if (!is_full && now_ms >= gateway->next_tick_ms) {
         intake_tick(gateway, effects);
     }
     if (now_ms >= gateway->next_tick_ms) {
@@ -240,6 +260,11 @@ static void save(void *state, struct rows_out *rows)
         store_u64(value, gateway->positions[i]);
         rows_put(rows, GATEWAY_SUBMITTERS, names_text(&gateway->submitters, i),
                  (struct bytes){value, sizeof value});
+    }
+    if (gateway->rules.kept_max > 0) {
+        gateway->scratch.size = 0;
+        proto_encode(&RULES_PUT, &gateway->rules, &gateway->scratch);
+        rows_put(rows, GATEWAY_RULES, (struct bytes){0}, buffer_view(&gateway->scratch));
     }
     store_u64(value, gateway->counters.refused);
     rows_put(rows, GATEWAY_COUNTERS, (struct bytes){0}, (struct bytes){value, sizeof value});

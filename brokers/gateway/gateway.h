@@ -10,14 +10,16 @@
 #ifndef BROKERS_GATEWAY_GATEWAY_H
 #define BROKERS_GATEWAY_GATEWAY_H
 
+#include "core/model/record.h"
 #include "node/stage.h"
 
 struct gateway; /* The state of the role. */
 
 struct gateway_options {
-    uint32_t tick_ms;     /* Between two ticks. */
-    uint64_t ids_max;     /* Submission ids kept; beyond it commands are refused as full. */
-    uint64_t space_floor; /* Bytes of space below which commands are refused as full. */
+    uint32_t tick_ms;       /* Between two ticks. */
+    uint64_t ids_max;       /* Submission ids kept; beyond it commands are refused as full. */
+    uint64_t space_floor;   /* Bytes of space below which commands are refused as full. */
+    struct rules_put rules; /* Journaled at the start when they differ from those in force. */
 };
 
 extern const struct role gateway_role;

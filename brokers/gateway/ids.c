@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define SLOT_COUNT_MIN 1024
+#define HASH_HALF 0xffffffff00000000u
 
 static uint64_t hash_of(struct bytes id)
 {
@@ -16,12 +17,19 @@ static uint64_t hash_of(struct bytes id)
     return hash == 0 ? 1 : hash;
 }
 
+/* Looks at the whole hash, which is a cache miss away, only when half of it is the same. */
+static bool is_at(const struct ids *ids, size_t slot, uint64_t hash)
+{
+    return ((ids->slots[slot] ^ hash) & HASH_HALF) == 0 &&
+           ids->hashes[(uint32_t)ids->slots[slot] - 1] == hash;
+}
+
 static size_t find_slot(const struct ids *ids, uint64_t hash)
 {
     size_t mask = ids->slot_count - 1;
     size_t slot = (size_t)hash & mask;
 
-    while (ids->slots[slot] != 0 && ids->hashes[ids->slots[slot] - 1] != hash) {
+    while (ids->slots[slot] != 0 && !is_at(ids, slot, hash)) {
         slot = (slot + 1) & mask;
     }
     return slot;
@@ -36,7 +44,7 @@ static void grow(struct ids *ids)
     ids->slot_count = count;
     for (uint64_t i = 0; i < ids->count; i++) {
         if (ids->hashes[i] != 0) {
-            ids->slots[find_slot(ids, ids->hashes[i])] = (uint32_t)(i + 1);
+            ids->slots[find_slot(ids, ids->hashes[i])] = (ids->hashes[i] & HASH_HALF) | (i + 1);
         }
     }
 }
@@ -53,7 +61,7 @@ void ids_add_hash(struct ids *ids, uint64_t seq, uint64_t hash)
     if (hash != 0) {
         size_t slot = find_slot(ids, hash);
         ids->used += ids->slots[slot] == 0;
-        ids->slots[slot] = (uint32_t)seq;
+        ids->slots[slot] = (hash & HASH_HALF) | seq;
     }
 }
 
@@ -67,7 +75,7 @@ uint64_t ids_find(const struct ids *ids, struct bytes id)
     if (ids->used == 0) {
         return 0;
     }
-    return ids->slots[find_slot(ids, hash_of(id))];
+    return (uint32_t)ids->slots[find_slot(ids, hash_of(id))];
 }
 
 void ids_deinit(struct ids *ids)

@@ -2,7 +2,7 @@
  * ids.h - which submission ids were taken in, and by which entry.
  *
  * The ids themselves stand in the intake entries. Here is a 64-bit hash of each, by entry,
- * and a table that finds the entry by the hash: some 20 bytes an id. Whoever finds an entry
+ * and a table that finds the entry by the hash: some 30 bytes an id. Whoever finds an entry
  * compares the id there.
  */
 #ifndef BROKERS_GATEWAY_IDS_H
@@ -17,7 +17,7 @@ struct ids {
     uint64_t *hashes; /* By entry number - 1; 0: the entry has no id. */
     size_t hash_capacity;
     uint64_t count;  /* Entries known, also those without an id. */
-    uint32_t *slots; /* Open addressing: entry number, or 0. */
+    uint64_t *slots; /* Open addressing: half of the hash, then the entry's number; or 0. */
     size_t slot_count;
     uint64_t used; /* Entries with an id. */
 };

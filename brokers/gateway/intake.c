@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RETRY_FULL_MS 5000
 #define SUGGEST_COUNT_MAX 1000 /* Beyond so many names the nearest one is not looked for. */
 #define SUGGEST_DISTANCE_MAX 2
 
@@ -127,20 +126,17 @@ static bool check_outcome(enum outcome outcome, struct refusal *refusal)
     UNREACHABLE();
 }
 
-/* The limit that makes it implausible, for people. */
-static void explain_quarantine(const struct market *market, uint16_t kind,
-                               const union command *command, struct refusal *reason)
+void intake_explain_quarantine(uint16_t kind, char why[], size_t why_size)
 {
-    bool is_need = kind == KIND_NEED_PUT;
-    struct bytes id = is_need ? command->need_put.product : command->offer_put.product;
-    const struct product *product = &market->products[market_find_product(market, id)];
+    snprintf(why, why_size, "held back until it is released: above the product's %s",
+             kind == KIND_NEED_PUT ? "need_max" : "offer_max");
+}
 
-    refuse(reason, "", "", "");
-    snprintf(reason->why, sizeof reason->why,
-             "held back: above %s %llu of product \"%.*s\" until it is released",
-             is_need ? "need_max" : "offer_max",
-             (unsigned long long)(is_need ? product->need_max : product->offer_max),
-             BYTES_ARGS(id));
+/* Whether what a put is about waits for its release now. */
+static bool is_held_back(const struct market *market, uint16_t kind, uint32_t number)
+{
+    return kind == KIND_NEED_PUT ? market->needs[number].state == NEED_QUARANTINED
+                                 : market->offers[number].state == OFFER_QUARANTINED;
 }
 
 /* The last position given to a submitter. Borrowed until the next call. */
@@ -185,9 +181,11 @@ static bool admit(struct gateway *gateway, const struct message *message, struct
         return false;
     }
     market_rows_note(&gateway->rows, message->kind, &change);
-    verdict->is_quarantined = is_implausible;
-    if (is_implausible) {
-        explain_quarantine(gateway->market, message->kind, command, refusal);
+    /* Put again as it was released, it is not held back once more. */
+    verdict->is_quarantined =
+        is_implausible && is_held_back(gateway->market, message->kind, change.number);
+    if (verdict->is_quarantined) {
+        intake_explain_quarantine(message->kind, refusal->why, sizeof refusal->why);
     }
     return true;
 }
@@ -218,7 +216,7 @@ void intake_take(struct gateway *gateway, const struct submission *submission, s
         return;
     }
     if (intake_is_full(gateway, &verdict->refusal)) {
-        verdict->retry_after_ms = RETRY_FULL_MS;
+        verdict->retry_after_ms = RETRY_MS;
         return;
     }
     if (!admit(gateway, message, submission->body, &command, verdict)) {
@@ -238,22 +236,39 @@ void intake_take(struct gateway *gateway, const struct submission *submission, s
     append(gateway, message->kind, &intake, effects);
 }
 
-void intake_tick(struct gateway *gateway, struct effects *effects)
+/* What the gateway itself has to say. */
+static void append_own(struct gateway *gateway, const struct message *message,
+                       const union command *command, struct effects *effects)
 {
     struct buffer body = {0};
-    union command command = {.tick = {.now = gateway->world->now_ms(gateway->world->context)}};
     struct market_change change;
 
-    market_apply(gateway->market, KIND_TICK, &command, false, &change);
-    market_rows_note(&gateway->rows, KIND_TICK, &change);
-    proto_encode(&TICK, &command.tick, &body);
+    market_apply(gateway->market, message->kind, command, false, &change);
+    market_rows_note(&gateway->rows, message->kind, &change);
+    proto_encode(message, command, &body);
     struct intake intake = {
         .by = gateway_user,
         .position = next_position(gateway, gateway_user),
         .body = buffer_view(&body),
     };
-    append(gateway, KIND_TICK, &intake, effects);
+    append(gateway, message->kind, &intake, effects);
     buffer_deinit(&body);
+}
+
+void intake_tick(struct gateway *gateway, struct effects *effects)
+{
+    uint64_t now = gateway->world->now_ms(gateway->world->context);
+    union command command = {.tick = {.now = max_u64(now, gateway->market->now_ms)}};
+
+    append_own(gateway, &TICK, &command, effects);
+}
+
+void intake_rules(struct gateway *gateway, struct effects *effects)
+{
+    union command command = {.rules_put = gateway->options.rules};
+
+    gateway->rules = gateway->options.rules;
+    append_own(gateway, &RULES_PUT, &command, effects);
 }
 
 enum status intake_restore(struct gateway *gateway, const struct entry *entry)
@@ -273,6 +288,9 @@ enum status intake_restore(struct gateway *gateway, const struct entry *entry)
     }
     market_apply(gateway->market, entry->kind, &command, intake.quarantined, &change);
     market_rows_note(&gateway->rows, entry->kind, &change);
+    if (entry->kind == KIND_RULES_PUT) {
+        gateway->rules = command.rules_put;
+    }
     ids_add(&gateway->ids, entry->seq, intake.id);
     *position_of(gateway, intake.by) = intake.position;
     return STATUS_OK;

@@ -24,6 +24,7 @@ struct gateway {
     struct buffer scratch;
     uint64_t durable; /* The last own entry that is committed. */
     uint64_t next_tick_ms;
+    struct rules_put rules; /* Those journaled last; all 0 before the first. */
     struct {
         uint64_t accepted, refused, repeated, malformed, undelivered;
     } counters;
@@ -36,8 +37,12 @@ bool intake_is_full(const struct gateway *gateway, struct refusal *refusal);
 void intake_take(struct gateway *gateway, const struct submission *submission, struct bytes user,
                  struct effects *effects, struct verdict *verdict);
 
-/* Appends a tick with the world's time. */
+/* Appends a tick with the world's time, or with that of the last tick when the clock was set back
+ * in between. */
 void intake_tick(struct gateway *gateway, struct effects *effects);
+
+/* Appends the rules of the configuration. */
+void intake_rules(struct gateway *gateway, struct effects *effects);
 
 /* Takes an entry of the journal in again. STATUS_CORRUPT when it makes no sense. */
 MUST_USE enum status intake_restore(struct gateway *gateway, const struct entry *entry);

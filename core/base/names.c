@@ -11,6 +11,7 @@
 
 #define SLOT_COUNT_MIN 64
 #define DISTANCE_SIZE_MAX 64
+#define HASH_HALF 0xffffffff00000000u
 
 struct bytes names_text(const struct names *names, uint32_t number)
 {
@@ -19,17 +20,31 @@ struct bytes names_text(const struct names *names, uint32_t number)
     return (struct bytes){.data = names->text.data + start, .size = names->ends[number] - start};
 }
 
-/* The slot that holds `name`, or the free one where it belongs. */
-static size_t find_slot(const struct names *names, struct bytes name)
+static uint32_t number_in(uint64_t slot)
+{
+    return (uint32_t)slot - 1;
+}
+
+static uint64_t make_slot(uint64_t hash, uint32_t number)
+{
+    return (hash & HASH_HALF) | (number + 1);
+}
+
+/* The slot that holds `name`, or the free one where it belongs. Texts are read only when half of
+ * their hash is the same: each would be a cache miss. */
+static size_t find_slot(const struct names *names, struct bytes name, uint64_t hash)
 {
     size_t mask = names->slot_count - 1;
-    size_t slot = (size_t)hash_bytes(name.data, name.size) & mask;
+    size_t at = (size_t)hash & mask;
 
-    while (names->slots[slot] != 0 &&
-           !bytes_equal(names_text(names, names->slots[slot] - 1), name)) {
-        slot = (slot + 1) & mask;
+    for (uint64_t slot = names->slots[at]; slot != 0; slot = names->slots[at]) {
+        if (((slot ^ hash) & HASH_HALF) == 0 &&
+            bytes_equal(names_text(names, number_in(slot)), name)) {
+            break;
+        }
+        at = (at + 1) & mask;
     }
-    return slot;
+    return at;
 }
 
 static void grow_slots(struct names *names)
@@ -40,7 +55,9 @@ static void grow_slots(struct names *names)
     names->slots = memory_take(count, sizeof *names->slots);
     names->slot_count = count;
     for (uint32_t number = 0; number < names->count; number++) {
-        names->slots[find_slot(names, names_text(names, number))] = number + 1;
+        struct bytes name = names_text(names, number);
+        uint64_t hash = hash_bytes(name.data, name.size);
+        names->slots[find_slot(names, name, hash)] = make_slot(hash, number);
     }
 }
 
@@ -49,8 +66,9 @@ uint32_t names_find(const struct names *names, struct bytes name)
     if (names->count == 0) {
         return NAME_NONE;
     }
-    uint32_t taken = names->slots[find_slot(names, name)];
-    return taken == 0 ? NAME_NONE : taken - 1;
+    uint64_t hash = hash_bytes(name.data, name.size);
+    uint64_t slot = names->slots[find_slot(names, name, hash)];
+    return slot == 0 ? NAME_NONE : number_in(slot);
 }
 
 uint32_t names_add(struct names *names, struct bytes name)
@@ -58,16 +76,17 @@ uint32_t names_add(struct names *names, struct bytes name)
     if ((size_t)names->count * 3 >= names->slot_count * 2) {
         grow_slots(names);
     }
-    size_t slot = find_slot(names, name);
-    if (names->slots[slot] != 0) {
-        return names->slots[slot] - 1;
+    uint64_t hash = hash_bytes(name.data, name.size);
+    size_t at = find_slot(names, name, hash);
+    if (names->slots[at] != 0) {
+        return number_in(names->slots[at]);
     }
     ENSURE(names->count < NAME_NONE - 1);
     buffer_append(&names->text, name.data, name.size);
     GROW(names->ends, names->ends_capacity, (size_t)names->count + 1);
     names->ends[names->count] = names->text.size;
-    names->slots[slot] = ++names->count;
-    return names->count - 1;
+    names->slots[at] = make_slot(hash, names->count);
+    return names->count++;
 }
 
 static uint32_t least(uint32_t a, uint32_t b, uint32_t c)

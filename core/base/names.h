@@ -16,7 +16,7 @@ struct names {
     size_t *ends;       /* Where name i ends in `text`. */
     size_t ends_capacity;
     uint32_t count;
-    uint32_t *slots; /* Open addressing: number + 1, or 0. */
+    uint64_t *slots; /* Open addressing: half of the hash, then number + 1; or 0. */
     size_t slot_count;
 };
 

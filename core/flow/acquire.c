@@ -37,23 +37,14 @@ struct hunt {
     uint32_t sink;   /* Who lacks units, or SINK_NONE: */
     uint32_t source; /* then the source that has too few. */
     uint32_t start;  /* Where the walk through the sink's links goes on. */
-    int64_t best;    /* Key of the nearest end. */
-    int64_t limit;   /* Keys beyond cannot matter. */
+    struct ends ends;
 };
-
-static void note_end(struct hunt *hunt, int64_t key)
-{
-    if (key < hunt->best) {
-        hunt->best = key;
-        hunt->limit = key | STEP_MAX;
-    }
-}
 
 static void reach(struct flow *flow, struct hunt *hunt, uint32_t source, int64_t key)
 {
     search_reach(flow, source, key);
-    if (flow->nodes[source].free > 0) {
-        note_end(hunt, key);
+    if (flow->sources[source].free > 0) {
+        note_end(&hunt->ends, key);
     }
 }
 
@@ -63,7 +54,7 @@ static void reach_links(struct flow *flow, struct hunt *hunt, const struct sink 
     for (uint32_t i = 0; i < sink->link_count; i++) {
         const struct node *node = &flow->nodes[sink->links[i].number];
         int64_t key = key_next(key_of(sink->links[i].cost + node->price));
-        if (key <= hunt->limit) {
+        if (key <= hunt->ends.limit) {
             reach(flow, hunt, sink->links[i].number, key);
         }
     }
@@ -76,15 +67,15 @@ static void expand(struct flow *flow, struct hunt *hunt, uint32_t number)
     int64_t base = nodes[number].key - key_of(nodes[number].price);
 
     know_exits(flow, number);
-    if (source->end_cost != INT64_MAX) {
-        note_end(hunt, base + key_of(source->end_cost));
+    if (source->yield_cost != INT64_MAX) {
+        note_end(&hunt->ends, base + key_of(source->yield_cost));
     }
     base = key_next(nodes[number].key) - key_of(nodes[number].price);
-    for (uint32_t i = 0; i < source->exit_count; i++) {
-        const struct exit *exit = &source->exits[i];
-        int64_t key = base + key_of(exit->cost + nodes[exit->target].price);
-        if (key < nodes[exit->target].key && key <= hunt->limit) {
-            reach(flow, hunt, exit->target, key);
+    for (uint32_t i = 0; i < source->exits.count; i++) {
+        const struct exit *exit = &source->exits.items[i];
+        int64_t key = base + key_of(exit->cost + nodes[exit->other].price);
+        if (key < nodes[exit->other].key && key <= hunt->ends.limit) {
+            reach(flow, hunt, exit->other, key);
         }
     }
 }
@@ -94,18 +85,17 @@ static int64_t search(struct flow *flow, struct hunt *hunt, int64_t worth)
 {
     uint32_t source = 0;
 
-    hunt->best = key_of(worth);
-    hunt->limit = hunt->best - 1;
+    hunt->ends = ends_below(key_of(worth));
     hunt->start = 0;
     if (hunt->sink == SINK_NONE) {
         search_reach(flow, hunt->source, 0);
     } else {
         reach_links(flow, hunt, &flow->sinks[hunt->sink]);
     }
-    while (search_next(flow, hunt->best, &source)) {
+    while (search_next(flow, hunt->ends.best, &source)) {
         expand(flow, hunt, source);
     }
-    int64_t found = key_distance(hunt->best);
+    int64_t found = key_distance(hunt->ends.best);
     for (size_t i = 0; i < flow->reached.count; i++) {
         const struct node *node = &flow->nodes[flow->reached.items[i]];
         if (key_distance(node->key) < found) {
@@ -115,10 +105,14 @@ static int64_t search(struct flow *flow, struct hunt *hunt, int64_t worth)
     return found;
 }
 
+/* A source with free units ends the path: nobody walks its exits. To list them takes long when it
+ * serves many sinks. */
 static void step_into(struct flow *flow, uint32_t source)
 {
-    know_exits(flow, source);
-    path_push(flow, source)->at = flow->nodes[source].cursor;
+    if (flow->sources[source].free <= 0) {
+        know_exits(flow, source);
+    }
+    path_push(flow, source)->at = flow->sources[source].cursor;
 }
 
 enum found { FOUND_NOTHING, FOUND_SOURCE, FOUND_END };
@@ -128,26 +122,26 @@ enum found { FOUND_NOTHING, FOUND_SOURCE, FOUND_END };
  * vain again. */
 static enum found advance(struct flow *flow, struct step *step, uint32_t *target)
 {
-    const struct source *source = &flow->sources[step->source];
-    struct node *node = &flow->nodes[step->source];
+    struct source *source = &flow->sources[step->source];
+    const struct node *node = &flow->nodes[step->source];
     int64_t steps = key_steps(node->key) + 1;
 
-    if (source->end_cost == node->price) {
-        step->sink = source->end_sink;
+    if (source->yield_cost == node->price) {
+        step->sink = source->yield_sink;
         return FOUND_END;
     }
-    while (step->at < source->exit_count) {
-        const struct exit *exit = &source->exits[step->at];
-        const struct node *next = &flow->nodes[exit->target];
-        node->cursor = step->at++;
+    while (step->at < source->exits.count) {
+        const struct exit *exit = &source->exits.items[step->at];
+        const struct node *next = &flow->nodes[exit->other];
+        source->cursor = step->at++;
         if (exit->cost + next->price == node->price && next->key != KEY_NONE &&
             key_steps(next->key) == steps) {
             step->sink = exit->sink;
-            *target = exit->target;
+            *target = exit->other;
             return FOUND_SOURCE;
         }
     }
-    node->cursor = UINT32_MAX;
+    source->cursor = UINT32_MAX;
     return FOUND_NOTHING;
 }
 
@@ -159,8 +153,9 @@ static bool start_path(struct flow *flow, struct hunt *hunt, int64_t value)
     for (; hunt->start < sink->link_count; hunt->start++) {
         const struct link *link = &sink->links[hunt->start];
         const struct node *node = &flow->nodes[link->number];
+        const struct source *source = &flow->sources[link->number];
         if (link->cost + node->price == value && node->key != KEY_NONE &&
-            key_steps(node->key) == 1 && (node->free > 0 || node->cursor != UINT32_MAX)) {
+            key_steps(node->key) == 1 && (source->free > 0 || source->cursor != UINT32_MAX)) {
             step_into(flow, link->number);
             return true;
         }
@@ -179,7 +174,7 @@ static bool find_path(struct flow *flow, struct hunt *hunt, int64_t value)
     while (flow->path_count > 0 || (hunt->sink != SINK_NONE && start_path(flow, hunt, value))) {
         struct step *step = &flow->path[flow->path_count - 1];
         uint32_t target = 0;
-        if (flow->nodes[step->source].free > 0) {
+        if (flow->sources[step->source].free > 0) {
             return true;
         }
         switch (advance(flow, step, &target)) {
@@ -204,26 +199,18 @@ static int64_t path_units(const struct flow *flow, int64_t wanted)
     for (const struct step *step = flow->path; step < last; step++) {
         units = min_i64(units, share_find(&flow->sinks[step->sink], step->source)->units);
     }
-    if (flow->nodes[last->source].free > 0) {
-        return min_i64(units, flow->nodes[last->source].free);
+    if (flow->sources[last->source].free > 0) {
+        return min_i64(units, flow->sources[last->source].free);
     }
     const struct sink *sink = &flow->sinks[last->sink];
     units = min_i64(units, share_find(sink, last->source)->units);
     return min_i64(units, sink_removable(sink));
 }
 
-static void shift_link(struct flow *flow, uint32_t sink, uint32_t source, int64_t units)
-{
-    const struct link *link =
-        link_find(flow->sinks[sink].links, flow->sinks[sink].link_count, source);
-
-    shift_units(flow, sink, source, link->cost, units);
-}
-
 static void push_path(struct flow *flow, const struct hunt *hunt, int64_t units)
 {
     const struct step *last = &flow->path[flow->path_count - 1];
-    bool free_end = flow->nodes[last->source].free > 0;
+    bool free_end = flow->sources[last->source].free > 0;
 
     for (const struct step *step = flow->path; step < last; step++) {
         shift_link(flow, step->sink, step[1].source, units);
@@ -239,16 +226,18 @@ static void push_path(struct flow *flow, const struct hunt *hunt, int64_t units)
     }
 }
 
-void acquire_units(struct flow *flow, uint32_t sink_number)
+void acquire_units(struct flow *flow, uint32_t number)
 {
-    const struct sink *sink = &flow->sinks[sink_number];
-    struct hunt hunt = {.sink = sink_number};
+    const struct sink *sink = &flow->sinks[number];
+    struct hunt hunt = {.sink = number};
 
     for (;;) {
-        int64_t worth = sink->next_weight;
-        int64_t price = search(flow, &hunt, worth);
+        int64_t price = search(flow, &hunt, sink->next_weight);
         while (price < sink->next_weight && find_path(flow, &hunt, price)) {
             push_path(flow, &hunt, path_units(flow, sink_room(sink)));
+            if (hunt.ends.count == 1) {
+                break;
+            }
         }
         search_end(flow);
         if (price >= sink->next_weight) {
@@ -257,15 +246,18 @@ void acquire_units(struct flow *flow, uint32_t sink_number)
     }
 }
 
-void shed_units(struct flow *flow, uint32_t source)
+void shed_units(struct flow *flow, uint32_t number)
 {
-    const struct node *node = &flow->nodes[source];
-    struct hunt hunt = {.sink = SINK_NONE, .source = source};
+    const struct source *source = &flow->sources[number];
+    struct hunt hunt = {.sink = SINK_NONE, .source = number};
 
-    while (node->free < 0) {
+    while (source->free < 0) {
         search(flow, &hunt, FLOW_LEVEL_MAX * FLOW_WEIGHT_STEP + 1);
-        while (node->free < 0 && find_path(flow, &hunt, 0)) {
-            push_path(flow, &hunt, path_units(flow, -node->free));
+        while (source->free < 0 && find_path(flow, &hunt, 0)) {
+            push_path(flow, &hunt, path_units(flow, -source->free));
+            if (hunt.ends.count == 1) {
+                break;
+            }
         }
         search_end(flow);
     }

@@ -42,7 +42,8 @@ void flow_close(struct flow *flow)
     for (uint32_t i = 0; i < flow->source_count; i++) {
         free(flow->sources[i].links);
         free(flow->sources[i].holders);
-        free(flow->sources[i].exits);
+        free(flow->sources[i].exits.items);
+        free(flow->sources[i].entries.items);
     }
     close_numbers(&flow->dirty_sinks);
     close_numbers(&flow->dirty_sources);
@@ -56,6 +57,8 @@ void flow_close(struct flow *flow)
     free(flow->nodes);
     free(flow->shifts);
     free(flow->touched_sinks);
+    close_numbers(&flow->stale);
+    free(flow->fresh.items);
     free(flow->slots);
     free(flow->changes);
     free(flow->arcs);
@@ -79,7 +82,12 @@ static void know_source(struct flow *flow, uint32_t source)
     GROW(flow->sources, flow->source_capacity, (size_t)source + 1);
     GROW(flow->nodes, flow->node_capacity, (size_t)source + 1);
     for (; flow->source_count <= source; flow->source_count++) {
+        struct source *added = &flow->sources[flow->source_count];
         flow->nodes[flow->source_count].key = KEY_NONE;
+        added->yield_cost = INT64_MAX;
+        added->take_cost = INT64_MAX;
+        added->exits_are_known = true;
+        added->take_is_known = true;
     }
 }
 
@@ -96,14 +104,14 @@ void flow_set_source(struct flow *flow, uint32_t source, int64_t capacity)
     ENSURE(capacity >= 0);
     ENSURE(capacity <= FLOW_UNITS_MAX);
     know_source(flow, source);
-    struct node *node = &flow->nodes[source];
-    int64_t grown = capacity - flow->sources[source].used - node->free;
+    struct source *changed = &flow->sources[source];
+    int64_t grown = capacity - changed->used - changed->free;
 
     touch_source(flow, source);
     mark_source(flow, source);
-    node->free += grown;
+    changed->free += grown;
     if (grown > 0) {
-        node->flags |= NODE_ARRIVED | NODE_GREW;
+        changed->flags |= SOURCE_ARRIVED | SOURCE_GREW;
     }
 }
 
@@ -141,9 +149,10 @@ static void add_arc(struct flow *flow, uint32_t sink_number, uint32_t source_num
     struct sink *sink = &flow->sinks[sink_number];
     struct source *source = &flow->sources[source_number];
 
-    forget_exits(flow, sink_number);
+    forget_exits_of_sink(flow, sink_number);
     link_insert(&sink->links, &sink->link_count, source_number, cost);
     link_insert(&source->links, &source->link_count, sink_number, cost);
+    renew_take(flow, sink_number, source_number);
 }
 
 void flow_set_arc(struct flow *flow, uint32_t sink_number, uint32_t source_number, uint32_t cost)
@@ -162,9 +171,10 @@ void flow_set_arc(struct flow *flow, uint32_t sink_number, uint32_t source_numbe
         add_arc(flow, sink_number, source_number, cost);
         return;
     }
-    forget_exits(flow, sink_number);
+    forget_exits_of_sink(flow, sink_number);
     link->cost = cost & COST_MASK;
     link_find(source->links, source->link_count, sink_number)->cost = cost & COST_MASK;
+    renew_take(flow, sink_number, source_number);
     if (share != NULL) {
         share->cost = cost;
         link_find(source->holders, source->holder_count, sink_number)->cost = cost & COST_MASK;
@@ -187,9 +197,10 @@ void flow_remove_arc(struct flow *flow, uint32_t sink_number, uint32_t source_nu
         shift_units(flow, sink_number, source_number, share->cost, -share->units);
         sink_refresh(flow, sink_number);
     }
-    forget_exits(flow, sink_number);
+    forget_exits_of_sink(flow, sink_number);
     link_delete(sink->links, &sink->link_count, source_number);
     link_delete(source->links, &source->link_count, sink_number);
+    renew_take(flow, sink_number, source_number);
     if (sink->link_count == 0) {
         free(sink->links);
         sink->links = NULL;
@@ -230,8 +241,8 @@ void flow_fix(struct flow *flow, uint32_t sink_number, uint32_t source_number, i
 
     touch_sink(flow, sink_number);
     shift_silently(flow, sink_number, source_number, cost, -units);
-    struct node *node = &flow->nodes[source_number];
-    node->free = max_i64(node->free - units, -flow->sources[source_number].used);
+    struct source *source = &flow->sources[source_number];
+    source->free = max_i64(source->free - units, -source->used);
     drop_front(sink, units);
     sink_refresh(flow, sink_number);
 }
@@ -244,8 +255,8 @@ static void raise_arrived(struct flow *flow, const struct sink *sink)
     for (uint32_t i = 0; i < sink->link_count; i++) {
         uint32_t source = sink->links[i].number;
         const struct node *node = &flow->nodes[source];
-        if ((node->flags & NODE_ARRIVED) != 0 && flow->sources[source].used == 0 &&
-            sink->links[i].cost + node->price < value) {
+        if ((flow->sources[source].flags & SOURCE_ARRIVED) != 0 &&
+            flow->sources[source].used == 0 && sink->links[i].cost + node->price < value) {
             set_price(flow, source, value - sink->links[i].cost);
             mark_source(flow, source);
         }
@@ -318,7 +329,7 @@ static void restore_sink(struct flow *flow, uint32_t number)
     }
     acquire_units(flow, number);
     sink->flags &= (uint8_t)~SINK_PENDING;
-    forget_exits(flow, number);
+    forget_exits_of_sink(flow, number);
 }
 
 struct turn {
@@ -372,7 +383,7 @@ static void read_dirty_sinks(struct flow *flow)
         sink->flags &= (uint8_t) ~(SINK_DIRTY | SINK_WANTS);
         if (!is_optimal(flow, sink)) {
             sink->flags |= SINK_PENDING;
-            forget_exits(flow, flow->dirty_sinks.items[i]);
+            forget_exits_of_sink(flow, flow->dirty_sinks.items[i]);
             numbers_add(&flow->pending, flow->dirty_sinks.items[i]);
         }
     }
@@ -387,7 +398,8 @@ static void settle_sources(struct flow *flow)
     }
     for (size_t i = 0; i < flow->dirty_sources.count; i++) {
         release_units(flow, flow->dirty_sources.items[i]);
-        flow->nodes[flow->dirty_sources.items[i]].flags &= (uint32_t) ~(NODE_DIRTY | NODE_ARRIVED);
+        flow->sources[flow->dirty_sources.items[i]].flags &=
+            (uint8_t) ~(SOURCE_DIRTY | SOURCE_ARRIVED);
     }
     flow->dirty_sources.count = 0;
 }
@@ -420,8 +432,9 @@ const uint32_t *flow_cheaper_sources(struct flow *flow, size_t *count)
     flow->cheaper.count = 0;
     for (size_t i = 0; i < flow->touched_sources.count; i++) {
         uint32_t source = flow->touched_sources.items[i];
-        const struct node *node = &flow->nodes[source];
-        if ((node->flags & NODE_GREW) != 0 || node->price < flow->sources[source].price_before) {
+        const struct source *touched = &flow->sources[source];
+        if ((touched->flags & SOURCE_GREW) != 0 ||
+            flow->nodes[source].price < touched->price_before) {
             numbers_add(&flow->cheaper, source);
         }
     }
@@ -470,7 +483,8 @@ void flow_clear_changes(struct flow *flow)
         flow->sinks[flow->touched_sinks[i].sink].flags &= (uint8_t)~SINK_TOUCHED;
     }
     for (size_t i = 0; i < flow->touched_sources.count; i++) {
-        flow->nodes[flow->touched_sources.items[i]].flags &= (uint32_t) ~(NODE_TOUCHED | NODE_GREW);
+        flow->sources[flow->touched_sources.items[i]].flags &=
+            (uint8_t) ~(SOURCE_TOUCHED | SOURCE_GREW);
     }
     flow->touched_sink_count = 0;
     flow->touched_sources.count = 0;
@@ -485,7 +499,7 @@ void flow_restore_source(struct flow *flow, uint32_t source, int64_t capacity, i
     ENSURE(price >= 0);
     ENSURE(price <= FLOW_LEVEL_MAX * FLOW_WEIGHT_STEP);
     know_source(flow, source);
-    flow->nodes[source].free = capacity - flow->sources[source].used;
+    flow->sources[source].free = capacity - flow->sources[source].used;
     flow->nodes[source].price = price;
 }
 

@@ -145,18 +145,18 @@ void shift_silently(struct flow *flow, uint32_t sink_number, uint32_t source_num
     if (at == sink->share_count || sink->shares[at].source != source_number) {
         share_insert(sink, at, (struct share){.source = source_number, .cost = cost});
         link_insert(&source->holders, &source->holder_count, sink_number, cost);
-        source->exits_are_known = false;
+        forget_exits(flow, source_number);
     }
     sink->shares[at].units += units;
     ENSURE(sink->shares[at].units >= 0);
     if (sink->shares[at].units == 0) {
         share_delete(sink, at);
         link_delete(source->holders, &source->holder_count, sink_number);
-        source->exits_are_known = false;
+        forget_exits(flow, source_number);
     }
     sink->served += units;
     source->used += units;
-    flow->nodes[source_number].free -= units;
+    flow->sources[source_number].free -= units;
 }
 
 void shift_units(struct flow *flow, uint32_t sink, uint32_t source, uint32_t cost, int64_t units)
@@ -169,6 +169,14 @@ void shift_units(struct flow *flow, uint32_t sink, uint32_t source, uint32_t cos
     GROW(flow->shifts, flow->shift_capacity, flow->shift_count + 1);
     flow->shifts[flow->shift_count++] =
         (struct shift){.sink = sink, .source = source, .units = units};
+}
+
+void shift_link(struct flow *flow, uint32_t sink, uint32_t source, int64_t units)
+{
+    const struct link *link =
+        link_find(flow->sinks[sink].links, flow->sinks[sink].link_count, source);
+
+    shift_units(flow, sink, source, link->cost, units);
 }
 
 static int compare_shifts(const void *left, const void *right)
@@ -233,10 +241,14 @@ static void weigh(struct sink *sink)
 void sink_refresh(struct flow *flow, uint32_t sink)
 {
     int64_t last_weight = flow->sinks[sink].last_weight;
+    int64_t next_weight = flow->sinks[sink].next_weight;
 
     weigh(&flow->sinks[sink]);
     if (flow->sinks[sink].last_weight != last_weight) {
-        forget_exits(flow, sink);
+        forget_exits_of_sink(flow, sink);
+    }
+    if (flow->sinks[sink].next_weight != next_weight) {
+        renew_takes(flow, sink);
     }
 }
 
@@ -281,7 +293,7 @@ static int64_t value_before(const struct flow *flow, const struct sink *sink)
         return sink->next_weight;
     }
     uint32_t source = sink->shares[0].source;
-    bool touched = (flow->nodes[source].flags & NODE_TOUCHED) != 0;
+    bool touched = (flow->sources[source].flags & SOURCE_TOUCHED) != 0;
     return sink->shares[0].cost +
            (touched ? flow->sources[source].price_before : flow->nodes[source].price);
 }
@@ -299,10 +311,10 @@ void touch_sink(struct flow *flow, uint32_t sink)
 
 void touch_source(struct flow *flow, uint32_t source)
 {
-    if ((flow->nodes[source].flags & NODE_TOUCHED) != 0) {
+    if ((flow->sources[source].flags & SOURCE_TOUCHED) != 0) {
         return;
     }
-    flow->nodes[source].flags |= NODE_TOUCHED;
+    flow->sources[source].flags |= SOURCE_TOUCHED;
     flow->sources[source].price_before = flow->nodes[source].price;
     numbers_add(&flow->touched_sources, source);
 }
@@ -323,8 +335,8 @@ void mark_sink(struct flow *flow, uint32_t sink, enum sink_flag flag)
 
 void mark_source(struct flow *flow, uint32_t source)
 {
-    if ((flow->nodes[source].flags & NODE_DIRTY) == 0) {
+    if ((flow->sources[source].flags & SOURCE_DIRTY) == 0) {
         numbers_add(&flow->dirty_sources, source);
     }
-    flow->nodes[source].flags |= NODE_DIRTY;
+    flow->sources[source].flags |= SOURCE_DIRTY;
 }

@@ -57,12 +57,19 @@ struct sink {
 
 static_assert(sizeof(struct sink) == 64, "a sink takes one cache line");
 
-/* The cheapest way to get a unit back from the source by moving one of its sinks elsewhere: the
- * least cost(sink, target) - cost(sink, source). */
+/* The cheapest way to move a sink from one source to another: the least cost(sink, to) -
+ * cost(sink, from). `other` is where it leads, in a list of exits, or comes from, in a list of
+ * entries. */
 struct exit {
-    uint32_t target;
+    uint32_t other;
     uint32_t sink;
     int32_t cost;
+};
+
+struct exits {
+    struct exit *items;
+    size_t capacity;
+    uint32_t count;
 };
 
 struct source {
@@ -71,32 +78,34 @@ struct source {
     uint32_t link_count;
     uint32_t holder_count;
     int64_t used;
+    int64_t free;         /* Capacity not used; negative when it gives too much. */
     int64_t price_before; /* At flow_clear_changes, when it is touched. */
 
-    /* What a search needs of the holders, of whom none is PENDING; see exits.c. Prices play no part
-     * in it, so it stays while the holders and their arcs do. */
-    struct exit *exits;
-    size_t exit_capacity;
-    uint32_t exit_count;
-    uint32_t end_sink; /* The sink that gives a unit up most easily, */
-    int64_t end_cost;  /* last_weight - cost of it, INT64_MAX without one. */
-    bool exits_are_known;
+    /* What searches need of its sinks; see exits.c. */
+    struct exits exits;
+    struct exits entries; /* The exits of others that lead here, ascending. */
+    int64_t yield_cost;   /* The least last_weight - cost of the holders; INT64_MAX without one. */
+    int64_t take_cost;    /* The least cost - next_weight of the sinks; INT64_MAX without one. */
+    uint32_t yield_sink;
+    uint32_t take_sink;
+    bool exits_are_known; /* `exits` and `yield`, and its share in the entries of others. */
+    bool take_is_known;
+    bool is_stale; /* In `stale`. */
+    uint8_t flags;
+    uint32_t cursor; /* Where the walk of a search through its exits or entries goes on. */
 };
 
-enum node_flag {
-    NODE_DIRTY = 1 << 0,   /* In `dirty_sources`. */
-    NODE_ARRIVED = 1 << 1, /* Its capacity grew since the last settle. */
-    NODE_TOUCHED = 1 << 2, /* In `touched_sources`, with the price it had. */
-    NODE_GREW = 1 << 3,    /* Its capacity grew since flow_clear_changes. */
+enum source_flag {
+    SOURCE_DIRTY = 1 << 0,   /* In `dirty_sources`. */
+    SOURCE_ARRIVED = 1 << 1, /* Its capacity grew since the last settle. */
+    SOURCE_TOUCHED = 1 << 2, /* In `touched_sources`, with the price it had. */
+    SOURCE_GREW = 1 << 3,    /* Its capacity grew since flow_clear_changes. */
 };
 
-/* The part of a source that searches read all the time. */
+/* The part of a source that searches read all the time: four to a cache line. */
 struct node {
     int64_t price;
-    int64_t free;    /* Capacity not used; negative when the source gives too much. */
-    int64_t key;     /* Distance in the current search, see search.h; else KEY_NONE. */
-    uint32_t cursor; /* Where the walk through its exits (or sinks) goes on. */
-    uint32_t flags;
+    int64_t key; /* Distance in the current search, see search.h; else KEY_NONE. */
 };
 
 struct shift { /* What happened to the flow of an arc. */
@@ -115,12 +124,11 @@ struct heap_item {
     uint32_t source;
 };
 
-/* A step of a path: from a source through one of its sinks. */
+/* A step of a path: from a source through a sink. */
 struct step {
     uint32_t source;
     uint32_t sink;
-    uint32_t at;   /* Of the exit or sink in the source's list. */
-    uint32_t next; /* Of the next source in the sink's list. */
+    uint32_t at; /* Where the walk through the source's exits or entries stands. */
 };
 
 struct numbers {
@@ -169,7 +177,11 @@ struct flow {
     struct step *path;
     size_t path_capacity;
     size_t path_count;
-    uint32_t *slots; /* By source: its place among the exits that are being listed, plus 1. */
+
+    /* Listing exits. */
+    struct numbers stale; /* Sources whose exits may be unknown. */
+    struct exits fresh;
+    uint32_t *slots; /* By source: its place in `fresh` plus 1, or 0. */
     size_t slot_capacity;
 };
 
@@ -186,8 +198,9 @@ void link_delete(struct link *links, uint32_t *count, uint32_t number);
 struct share *share_find(const struct sink *sink, uint32_t source);
 
 /* Adds `units` (may be negative) to the flow of an arc. The caller calls sink_refresh when the
- * sink's total changed by it. */
+ * sink's total changed by it. shift_link looks the cost up. */
 void shift_units(struct flow *flow, uint32_t sink, uint32_t source, uint32_t cost, int64_t units);
+void shift_link(struct flow *flow, uint32_t sink, uint32_t source, int64_t units);
 /* The same without a note among the changes. */
 void shift_silently(struct flow *flow, uint32_t sink, uint32_t source, uint32_t cost,
                     int64_t units);
@@ -212,11 +225,17 @@ void set_price(struct flow *flow, uint32_t source, int64_t price);
 void mark_sink(struct flow *flow, uint32_t sink, enum sink_flag flag);
 void mark_source(struct flow *flow, uint32_t source);
 
-/* exits.c: lists the exits of the source, when they are not known. */
+/* exits.c: brings the exits, or everybody's exits and so all entries, or the taker up to date. */
 void know_exits(struct flow *flow, uint32_t source);
-/* exits.c: the sources that serve the sink list their exits anew, because something of it changed
- * that exits are made of. */
-void forget_exits(struct flow *flow, uint32_t sink);
+void know_all_exits(struct flow *flow);
+void know_take(struct flow *flow, uint32_t source);
+/* exits.c: to be called when the holders of the source change; when anything changes that the exits
+ * of all sources that serve the sink are made of; when an arc is new, changes its cost or is gone;
+ * when the next weight of the sink changes. */
+void forget_exits(struct flow *flow, uint32_t source);
+void forget_exits_of_sink(struct flow *flow, uint32_t sink);
+void renew_take(struct flow *flow, uint32_t sink, uint32_t source);
+void renew_takes(struct flow *flow, uint32_t sink);
 
 /* acquire.c: the sink gets the units that are worth their cost. It has to be PENDING, and its
  * arcs and flow as restore_sink leaves them. */

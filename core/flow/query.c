@@ -20,7 +20,7 @@ int64_t flow_source_capacity(const struct flow *flow, uint32_t source)
     if (source >= flow->source_count) {
         return 0;
     }
-    return flow->sources[source].used + flow->nodes[source].free;
+    return flow->sources[source].used + flow->sources[source].free;
 }
 
 int64_t flow_source_used(const struct flow *flow, uint32_t source)
@@ -194,10 +194,10 @@ static const char *check_source(const struct flow *flow, uint32_t number)
     if (used != source->used) {
         return "its flow does not add up";
     }
-    if (node->free < 0) {
+    if (source->free < 0) {
         return "it gives more than it has";
     }
-    if (node->price < 0 || (node->price > 0 && node->free > 0)) {
+    if (node->price < 0 || (node->price > 0 && source->free > 0)) {
         return "its price is wrong";
     }
     return NULL;

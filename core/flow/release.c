@@ -13,7 +13,9 @@
  *     end, taken   = distance(s) + c(m,s) + y(s) - next_weight(m)
  *     end, kept    = distance(s) + y(s)
  *
- * Every step is >= 0 because next_weight(m) <= v(m) <= c(m,s) + y(s) and y(s) >= 0. Let D be the
+ * Every step is >= 0 because next_weight(m) <= v(m) <= c(m,s) + y(s) and y(s) >= 0; with
+ * v(m) = c(m,t) + y(t), what counts between s and t is the least c(m,s) - c(m,t), the entry that
+ * exits.c keeps. Let D be the
  * nearest end; keeping it at s0 itself bounds D by y(s0). Lowering y(s) by max(0, D - distance(s))
  * keeps every condition: v(m) falls with the sources that serve m by D less the least distance
  * plus step of its arcs, so no arc (m,s) gets cheaper than v(m); v(m) >= next_weight(m) and
@@ -25,43 +27,31 @@
 
 struct offer {
     uint32_t source;
-    int64_t best;  /* Key of the nearest end. */
-    int64_t limit; /* Keys beyond cannot matter. */
+    struct ends ends;
 };
-
-static void note_end(struct offer *offer, int64_t key)
-{
-    if (key < offer->best) {
-        offer->best = key;
-        offer->limit = key | STEP_MAX;
-    }
-}
 
 static void reach(struct flow *flow, struct offer *offer, uint32_t source, int64_t key)
 {
-    if (key < flow->nodes[source].key && key <= offer->limit) {
-        search_reach(flow, source, key);
-        note_end(offer, key + key_of(flow->nodes[source].price));
-    }
+    search_reach(flow, source, key);
+    note_end(&offer->ends, key + key_of(flow->nodes[source].price));
 }
 
-static void expand(struct flow *flow, struct offer *offer, uint32_t source_number)
+static void expand(struct flow *flow, struct offer *offer, uint32_t number)
 {
-    const struct source *source = &flow->sources[source_number];
-    const struct node *node = &flow->nodes[source_number];
+    const struct source *source = &flow->sources[number];
+    const struct node *nodes = flow->nodes;
+    int64_t base = nodes[number].key + key_of(nodes[number].price);
 
-    for (uint32_t i = 0; i < source->link_count; i++) {
-        const struct sink *sink = &flow->sinks[source->links[i].number];
-        int64_t base = node->key + key_of(source->links[i].cost + node->price);
-        if (sink->next_weight > 0) {
-            note_end(offer, base - key_of(sink->next_weight));
-        }
-        if (sink->share_count == 0) {
-            continue;
-        }
-        int64_t key = key_next(base - key_of(sink_value(flow, sink)));
-        for (uint32_t j = 0; key <= offer->limit && j < sink->share_count; j++) {
-            reach(flow, offer, sink->shares[j].source, key);
+    know_take(flow, number);
+    if (source->take_cost != INT64_MAX) {
+        note_end(&offer->ends, base + key_of(source->take_cost));
+    }
+    base = key_next(nodes[number].key) + key_of(nodes[number].price);
+    for (uint32_t i = 0; i < source->entries.count; i++) {
+        const struct exit *entry = &source->entries.items[i];
+        int64_t key = base + key_of(entry->cost - nodes[entry->other].price);
+        if (key < nodes[entry->other].key && key <= offer->ends.limit) {
+            reach(flow, offer, entry->other, key);
         }
     }
 }
@@ -70,13 +60,14 @@ static void search(struct flow *flow, struct offer *offer)
 {
     uint32_t source = 0;
 
-    offer->best = key_of(flow->nodes[offer->source].price);
-    offer->limit = offer->best | STEP_MAX;
+    know_all_exits(flow);
+    offer->ends = ends_below(key_of(flow->nodes[offer->source].price + 1));
+    note_end(&offer->ends, key_of(flow->nodes[offer->source].price));
     search_reach(flow, offer->source, 0);
-    while (search_next(flow, offer->best, &source)) {
+    while (search_next(flow, offer->ends.best, &source)) {
         expand(flow, offer, source);
     }
-    int64_t found = key_distance(offer->best);
+    int64_t found = key_distance(offer->ends.best);
     for (size_t i = 0; i < flow->reached.count; i++) {
         const struct node *node = &flow->nodes[flow->reached.items[i]];
         if (key_distance(node->key) < found) {
@@ -86,58 +77,45 @@ static void search(struct flow *flow, struct offer *offer)
     }
 }
 
-static void step_into(struct flow *flow, uint32_t source_number)
+static void step_into(struct flow *flow, uint32_t source)
 {
-    const struct source *source = &flow->sources[source_number];
-
-    path_push(flow, source_number)->at =
-        link_position(source->links, source->link_count, flow->nodes[source_number].cursor);
-}
-
-static bool next_share(const struct flow *flow, struct step *step, const struct sink *sink,
-                       uint32_t *target)
-{
-    int64_t steps = key_steps(flow->nodes[step->source].key) + 1;
-
-    while (step->next < sink->share_count) {
-        const struct node *node = &flow->nodes[sink->shares[step->next].source];
-        *target = sink->shares[step->next++].source;
-        if (node->key != KEY_NONE && key_steps(node->key) == steps) {
-            return true;
-        }
-    }
-    return false;
+    know_take(flow, source);
+    path_push(flow, source)->at = flow->sources[source].cursor;
 }
 
 enum found { FOUND_NOTHING, FOUND_SOURCE, FOUND_END };
 
+/* Goes on with the walk from the step's source: to a sink that takes, to a source one level
+ * further without slack, or to the end of its entries. */
 static enum found advance(struct flow *flow, struct step *step, uint32_t *target)
 {
-    const struct source *source = &flow->sources[step->source];
-    struct node *node = &flow->nodes[step->source];
+    struct source *source = &flow->sources[step->source];
+    const struct node *node = &flow->nodes[step->source];
+    int64_t steps = key_steps(node->key) + 1;
 
-    for (; step->at < source->link_count; step->at++, step->next = 0) {
-        const struct sink *sink = &flow->sinks[source->links[step->at].number];
-        int64_t price = source->links[step->at].cost + node->price;
-        if (sink_value(flow, sink) != price) {
-            continue;
-        }
-        step->sink = source->links[step->at].number;
-        node->cursor = step->sink;
-        if (sink->next_weight == price) {
-            return FOUND_END;
-        }
-        if (next_share(flow, step, sink, target)) {
+    if (source->take_cost == -node->price) {
+        step->sink = source->take_sink;
+        return FOUND_END;
+    }
+    while (step->at < source->entries.count) {
+        const struct exit *entry = &source->entries.items[step->at];
+        const struct node *next = &flow->nodes[entry->other];
+        source->cursor = step->at++;
+        if (entry->cost + node->price == next->price && next->key != KEY_NONE &&
+            key_steps(next->key) == steps) {
+            step->sink = entry->sink;
+            *target = entry->other;
             return FOUND_SOURCE;
         }
     }
-    node->cursor = UINT32_MAX;
+    source->cursor = UINT32_MAX;
     return FOUND_NOTHING;
 }
 
 /* A path's last source keeps the unit when its price is 0, else its sink takes it. */
 static bool find_path(struct flow *flow, const struct offer *offer)
 {
+    know_all_exits(flow);
     flow->path_count = 0;
     step_into(flow, offer->source);
     while (flow->path_count > 0) {
@@ -174,36 +152,33 @@ static int64_t path_units(const struct flow *flow, int64_t free_units)
     return units;
 }
 
-static uint32_t arc_cost(const struct flow *flow, const struct step *step)
-{
-    return flow->sources[step->source].links[step->at].cost;
-}
-
 static void push_path(struct flow *flow, int64_t units)
 {
     const struct step *last = &flow->path[flow->path_count - 1];
 
     for (const struct step *step = flow->path; step < last; step++) {
-        const struct share *share = share_find(&flow->sinks[step->sink], step[1].source);
-        uint32_t cost = share->cost;
-        shift_units(flow, step->sink, step->source, arc_cost(flow, step), units);
-        shift_units(flow, step->sink, step[1].source, cost, -units);
+        shift_link(flow, step->sink, step->source, units);
+        shift_link(flow, step->sink, step[1].source, -units);
     }
     if (flow->nodes[last->source].price > 0) {
-        shift_units(flow, last->sink, last->source, arc_cost(flow, last), units);
+        shift_link(flow, last->sink, last->source, units);
         sink_refresh(flow, last->sink);
     }
 }
 
-void release_units(struct flow *flow, uint32_t source)
+void release_units(struct flow *flow, uint32_t number)
 {
-    const struct node *node = &flow->nodes[source];
-    struct offer offer = {.source = source};
+    const struct source *source = &flow->sources[number];
+    const struct node *node = &flow->nodes[number];
+    struct offer offer = {.source = number};
 
-    while (node->free > 0 && node->price > 0) {
+    while (source->free > 0 && node->price > 0) {
         search(flow, &offer);
-        while (node->free > 0 && node->price > 0 && find_path(flow, &offer)) {
-            push_path(flow, path_units(flow, node->free));
+        while (source->free > 0 && node->price > 0 && find_path(flow, &offer)) {
+            push_path(flow, path_units(flow, source->free));
+            if (offer.ends.count == 1) {
+                break;
+            }
         }
         search_end(flow);
     }

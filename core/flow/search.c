@@ -67,7 +67,7 @@ void search_reach(struct flow *flow, uint32_t source, int64_t key)
 
     if (node->key == KEY_NONE) {
         numbers_add(&flow->reached, source);
-        node->cursor = 0;
+        flow->sources[source].cursor = 0;
     }
     node->key = key;
     heap_push(flow, (struct heap_item){.key = key, .source = source});

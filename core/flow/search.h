@@ -38,6 +38,31 @@ static inline int64_t key_next(int64_t key)
     return key_steps(key) < STEP_MAX ? key + 1 : key;
 }
 
+/* Where chains may end, as far as a search knows. */
+struct ends {
+    int64_t best;   /* Key of the nearest. */
+    int64_t limit;  /* Keys beyond cannot matter. */
+    uint32_t count; /* Ends seen at that distance. With a single one, looking for a second path
+                     * before the next search seldom pays. */
+};
+
+static inline struct ends ends_below(int64_t key)
+{
+    return (struct ends){.best = key, .limit = key - 1};
+}
+
+static inline void note_end(struct ends *ends, int64_t key)
+{
+    if (key > ends->limit) {
+        return;
+    }
+    ends->count = key_distance(key) < key_distance(ends->best) ? 1 : ends->count + 1;
+    if (key < ends->best) {
+        ends->best = key;
+        ends->limit = key | STEP_MAX;
+    }
+}
+
 /* Notes a shorter way to `source`. The caller has compared the keys. */
 void search_reach(struct flow *flow, uint32_t source, int64_t key);
 /* Takes the nearest source not expanded yet, when its key is below `limit`. */

@@ -9,6 +9,9 @@ static size_t find(const struct number_list *list, uint32_t number)
     size_t low = 0;
     size_t high = list->count;
 
+    if (high > 0 && list->items[high - 1] < number) {
+        return high; /* New things have the highest numbers. */
+    }
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (list->items[middle] < number) {

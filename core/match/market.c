@@ -448,11 +448,11 @@ static enum outcome fold(struct market *market, uint16_t kind, const union comma
     case KIND_ASSIGNMENT_SHIP:
     case KIND_ASSIGNMENT_RECEIVE:
     case KIND_ASSIGNMENT_CANCEL:
+    case KIND_RULES_PUT:
         return OUTCOME_PASSED_ON;
     case KIND_TICK:
         return advance(market, &command->tick);
     case KIND_NONE:
-    case KIND_PASSED:
     case KIND_NOTED:
     case KIND_MATCHES:
     case KIND_ASSIGNMENT:

@@ -3,6 +3,17 @@
 #include "core/match/cost.h"
 #include "core/match/distance.h"
 
+struct match_rules match_rules_from(const struct rules_put *command)
+{
+    return (struct match_rules){
+        .per_kilometre = (uint32_t)command->per_kilometre,
+        .other_region = (uint32_t)command->other_region,
+        .other_country = (uint32_t)command->other_country,
+        .per_day_late = (uint32_t)command->per_day_late,
+        .kept_max = (uint32_t)command->kept_max,
+    };
+}
+
 struct match_rules match_rules_default(void)
 {
     return (struct match_rules){

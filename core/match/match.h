@@ -14,6 +14,8 @@
 #define KILOMETRES_A_DAY 600      /* Transport days = kilometres / this, rounded up. */
 #define KILOMETRES_NEAR 150       /* Below it goods arrive on the day they leave. */
 
+#define MATCH_KEPT_MAX 256 /* The largest K. */
+
 struct match_rules {        /* Weights of the cost, from the configuration. */
     uint32_t per_kilometre; /* 1 */
     uint32_t other_region;  /* 200 */
@@ -22,6 +24,7 @@ struct match_rules {        /* Weights of the cost, from the configuration. */
     uint32_t kept_max;      /* K: matches listed per need, 32 */
 };
 struct match_rules match_rules_default(void);
+struct match_rules match_rules_from(const struct rules_put *command);
 
 enum match_reason {
     MATCH_POSSIBLE = 0,

@@ -59,10 +59,11 @@ enum kind {
     KIND_ASSIGNMENT_SHIP = 12,
     KIND_ASSIGNMENT_RECEIVE = 13,
     KIND_ASSIGNMENT_CANCEL = 14,
-    KIND_TICK = 15, /* Made by the gateway; nobody may submit it. */
+    KIND_TICK = 15,      /* Made by the gateway; nobody may submit it. */
+    KIND_RULES_PUT = 16, /* The same: the weights it was configured with. */
 
     /* Feed entries. */
-    KIND_PASSED = 32,     /* A stage took upstream entries in and had nothing to say. */
+
     KIND_NOTED = 33,      /* match: one command, and what became of it. */
     KIND_MATCHES = 34,    /* match: needs that an offer could serve. */
     KIND_ASSIGNMENT = 35, /* allocate, dispatch: an assignment changed. */
@@ -145,8 +146,20 @@ struct tick {
     uint64_t now; /* Milliseconds since 1970: the time that workers decide by. */
 };
 
+/* What the decision weighs by (design 5.1, 5.2). In the journal, so that another configuration
+ * is an event like any other and replay stays exact. */
+struct rules_put {
+    uint64_t per_kilometre;
+    uint64_t other_region;
+    uint64_t other_country;
+    uint64_t per_day_late;
+    uint64_t kept_max;                        /* Matches listed per need. */
+    uint64_t tranche_1, tranche_2, tranche_3; /* Lots; 0 ends the tranches. */
+};
+
 /* Any command, by its kind. */
 union command {
+    struct rules_put rules_put;
     struct party_put party_put;
     struct product_put product_put;
     struct need_put need_put;
@@ -197,7 +210,7 @@ struct answer_event {
     struct bytes id; /* Submission id. */
     uint64_t assignment;
     bool done;
-    struct bytes code; /* "done", or why not: "unknown", "denied", "state". */
+    struct bytes code; /* "done", or why not: "unknown" (nor yours), "state", "range". */
     struct bytes why;  /* For people, empty when done. */
     uint64_t cause;
     uint64_t at;

@@ -214,7 +214,7 @@ static struct verdict decide(struct plan *plan, uint16_t kind,
     const struct plan_assignment *assignment = &plan->assignments[number];
     enum mover mover = mover_of(plan, assignment, command->party);
     if (mover == 0) {
-        return (struct verdict){"denied", not_yours};
+        return (struct verdict){"unknown", not_yours};
     }
     bool wants_reason = kind == KIND_ASSIGNMENT_DECLINE || kind == KIND_ASSIGNMENT_CANCEL;
     if (wants_reason && !life_is_reason(command->reason)) {

@@ -144,8 +144,8 @@ struct plan {
 
 /* plan.c */
 void plan_grow(struct plan *plan); /* Tables as large as the market's. */
-void plan_count_need(struct plan *plan, uint32_t need);
-void plan_count_offer(struct plan *plan, uint32_t offer);
+void plan_count_need(struct plan *plan, uint32_t number);
+void plan_count_offer(struct plan *plan, uint32_t number);
 void plan_count_promised(struct plan *plan, uint32_t need, int64_t units);
 bool plan_need_is_open(const struct plan *plan, uint32_t need);
 bool plan_offer_is_active(const struct plan *plan, uint32_t offer);
@@ -160,7 +160,7 @@ void plan_exclude(struct plan *plan, uint32_t need, uint32_t offer);
 int64_t plan_live_units(const struct plan *plan, uint32_t need);
 
 /* arcs.c */
-size_t plan_tranches(const struct plan *plan, uint32_t need,
+size_t plan_tranches(const struct plan *plan, uint32_t number,
                      struct flow_tranche tranches[TRANCHE_COUNT]);
 int64_t plan_offer_rest(const struct plan *plan, uint32_t offer);
 void plan_sync(struct plan *plan);

@@ -15,6 +15,7 @@ void plan_open(const struct plan_options *options, struct plan **plan)
 {
     struct plan *opened = memory_take(1, sizeof *opened);
 
+    ENSURE(options->rules.kept_max <= MATCH_KEPT_MAX);
     opened->options = *options;
     market_open(&opened->market);
     flow_open(&opened->flow);
@@ -188,10 +189,18 @@ static void touch_offer(struct plan *plan, uint32_t offer, uint8_t cause)
     marks_add(&plan->dirty_fixed, offer);
 }
 
-/* Nobody knows which offers are the need's best: look at all of them. */
-static void forget_bound(struct plan *plan, uint32_t need)
+/* Its best offers are others now: the search that the match worker makes at the same entry. */
+static void list_anew(struct plan *plan, uint32_t need)
 {
-    plan->needs[need].bound = 0;
+    struct candidate candidates[MATCH_KEPT_MAX];
+    size_t count = match_candidates(plan->market, &plan->options.rules, need, candidates,
+                                    &plan->needs[need].bound);
+
+    for (size_t i = 0; i < count; i++) {
+        if (!plan_is_excluded(plan, need, candidates[i].offer)) {
+            flow_set_arc(plan->flow, need, candidates[i].offer, candidates[i].cost);
+        }
+    }
     marks_add(&plan->stale_needs, need);
     marks_add(&plan->pending_needs, need);
     marks_add(&plan->dirty_shares, need);
@@ -284,14 +293,15 @@ static void fold_party(struct plan *plan, const struct party *before, uint32_t n
     const struct party *now = &market->parties[number];
 
     marks_add(&plan->dirty_parties, number);
+    /* The match worker looks for these needs' bounds anew, whatever changed. */
+    for (uint32_t need = 0; need < market->need_ids.count; need++) {
+        if (market->needs[need].party == number && plan_need_is_open(plan, need)) {
+            list_anew(plan, need);
+        }
+    }
     if (before->lat == now->lat && before->lon == now->lon && before->region == now->region &&
         before->country == now->country) {
         return;
-    }
-    for (uint32_t need = 0; need < market->need_ids.count; need++) {
-        if (market->needs[need].party == number && plan_need_is_open(plan, need)) {
-            forget_bound(plan, need);
-        }
     }
     for (uint32_t offer = 0; offer < market->offer_ids.count; offer++) {
         if (market->offers[offer].party == number && plan_offer_is_active(plan, offer)) {
@@ -334,6 +344,22 @@ static void fold_day(struct plan *plan)
             market->needs[need].due != DAY_NONE || market->needs[need].latest != DAY_NONE;
         if (has_days && plan_need_is_open(plan, need)) {
             marks_add(&plan->stale_needs, need);
+        }
+    }
+}
+
+/* Other weights: every cost and every tranche anew. Rare, so it may look at all. */
+static void fold_rules(struct plan *plan, const struct rules_put *command)
+{
+    plan->options = (struct plan_options){
+        .rules = match_rules_from(command),
+        .tranche_lots = {(uint32_t)command->tranche_1, (uint32_t)command->tranche_2,
+                         (uint32_t)command->tranche_3},
+    };
+    for (uint32_t need = 0; need < plan->market->need_ids.count; need++) {
+        if (plan_need_is_open(plan, need)) {
+            list_anew(plan, need);
+            touch_need(plan, need, CAUSE_CHANGED);
         }
     }
 }
@@ -452,6 +478,10 @@ void plan_apply(struct plan *plan, const struct plan_input *input)
     plan->is_settled = false;
     if (input->kind >= KIND_ASSIGNMENT_ACCEPT && input->kind <= KIND_ASSIGNMENT_CANCEL) {
         plan_answer(plan, input);
+        return;
+    }
+    if (input->kind == KIND_RULES_PUT) {
+        fold_rules(plan, &input->command->rules_put);
         return;
     }
     fold_market(plan, input);

@@ -229,25 +229,32 @@ static bool is_quantity(int64_t units)
     return units >= 0 && units <= FLOW_UNITS_MAX;
 }
 
-/* Rows of a plan with other options describe another optimum: STATUS_INVALID. */
+/* The options in force when the rows were saved. */
+static void load_options(struct plan_options *options, struct source *source)
+{
+    options->rules.per_kilometre = get_u32(source);
+    options->rules.other_region = get_u32(source);
+    options->rules.other_country = get_u32(source);
+    options->rules.per_day_late = get_u32(source);
+    options->rules.kept_max = get_u32(source);
+    for (size_t i = 0; i < COUNT_OF(options->tranche_lots); i++) {
+        options->tranche_lots[i] = get_u32(source);
+    }
+}
+
 static enum status load_plan(struct plan *plan, struct source source)
 {
-    uint32_t options[OPTION_COUNT];
-    bool is_same = true;
+    struct plan_options options;
 
-    list_options(&plan->options, options);
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        is_same = get_u32(&source) == options[i] && is_same;
-    }
+    load_options(&options, &source);
     plan->seq = get_u64(&source);
     plan->time_ms = get_u64(&source);
     uint32_t count = get_u32(&source);
-    if (!is_read(&source) || count == UINT32_MAX) {
+    if (!is_read(&source) || count == UINT32_MAX || options.rules.kept_max < 1 ||
+        options.rules.kept_max > MATCH_KEPT_MAX) {
         return STATUS_CORRUPT;
     }
-    if (!is_same) {
-        return STATUS_INVALID;
-    }
+    plan->options = options;
     GROW(plan->assignments, plan->assignment_capacity, (size_t)count + 1);
     GROW(plan->next, plan->next_capacity, (size_t)count + 1);
     plan->assignment_count = count;

@@ -177,6 +177,7 @@ static int compare_near(const void *left, const void *right)
 /* The nearest `count` of all, kept in order while walking. */
 static void connect(struct instance *instance, struct demand *demand, size_t count)
 {
+    ENSURE(count > 0);
     struct near near[ARC_MAX];
     size_t kept = 0;
     double x = random_unit() * 10000;

@@ -41,6 +41,11 @@ def a_plan_that_is_not_reached_counts_as_failed():
     assert counts(record("1..2\nok 1 - a\n")) == (1, 1)
 
 
+def a_program_without_cases_counts_as_one():
+    assert counts(record("2000 networks agree\n")) == (1, 0)
+    assert counts(record("network 7 differs\n", "FAIL", 1)) == (0, 1)
+
+
 def a_skipped_case_counts_as_neither():
     assert counts(record("1..2\nok 1 - a\nok 2 - b # SKIP no tool\n")) == (1, 0)
 
@@ -51,4 +56,4 @@ def no_run_at_all_is_a_failure():
 
 run_cases(cases_of_all_programs_are_added, a_case_that_fails_is_counted_once,
           a_program_that_dies_counts_as_failed, a_plan_that_is_not_reached_counts_as_failed,
-          a_skipped_case_counts_as_neither, no_run_at_all_is_a_failure)
+          a_program_without_cases_counts_as_one, a_skipped_case_counts_as_neither, no_run_at_all_is_a_failure)

@@ -166,6 +166,7 @@ static const struct role follower_role = {
 static int run_role(const char *name, const char *directory)
 {
     bool is_source = strcmp(name, "source") == 0;
+    const char *map_size = getenv(MAP_SIZE_VARIABLE);
     struct tally tally = {.taken = 0};
     char journal_path[PATH_SIZE];
     char endpoint[PATH_SIZE];
@@ -180,9 +181,7 @@ static int run_role(const char *name, const char *directory)
         .run_path = directory,
         .client_endpoint = is_source ? endpoint : NULL,
         .upstream = is_source ? NULL : "source",
-        .journal_size_max = getenv(MAP_SIZE_VARIABLE) != NULL
-                                ? strtoull(getenv(MAP_SIZE_VARIABLE), NULL, 10)
-                                : (uint64_t)1 << 30,
+        .journal_size_max = map_size != NULL ? strtoull(map_size, NULL, 10) : (uint64_t)1 << 30,
         .checkpoint_entries = 700,
     });
 }

@@ -3,19 +3,19 @@ import os
 import sys
 import traceback
 
-BUILD = os.environ.get("MAILLON_BUILD", "build")
-SOURCE = os.environ.get("MAILLON_SOURCE", ".")
+BUILD = os.path.abspath(os.environ.get("MAILLON_BUILD", "build"))
+SOURCE = os.path.abspath(os.environ.get("MAILLON_SOURCE", "."))
 
 
-def run_cases(*cases):
-    """Runs the cases whose name contains argv[1], or all, and exits."""
+def run_cases(*cases, given=()):
+    """Runs the cases whose name contains argv[1], or all, with what is given, and exits."""
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
     chosen = [case for case in cases if wanted in case.__name__]
     failures = 0
     print(f"1..{len(chosen)}", flush=True)
     for number, case in enumerate(chosen, 1):
         try:
-            case()
+            case(*given)
             print(f"ok {number} - {case.__name__}", flush=True)
         except Exception:  # A case fails by whatever it raises; the next one runs all the same.
             failures += 1

@@ -51,6 +51,8 @@ def no_outside_type_stands_in_a_header_of_ours():
     assert problems("journal/store.h", "<lmdb.h>") == [
         "journal/store.h:1: <lmdb.h> in a header of ours"]
     assert not problems("journal/store.h", "<stdio.h>")
+    assert not problems("journal/internal.h", "<lmdb.h>")
+    assert problems("journal/internal.h", "<uv.h>") and problems("node/internal.h", "<uv.h>")
 
 
 def the_core_knows_no_clock_and_no_output():

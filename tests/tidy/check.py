@@ -32,7 +32,8 @@ def run(*command, env=None):
 
 def tracked(*patterns):
     """Files of the project, also new ones that are not ignored."""
-    listed = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "-co", "--exclude-standard", "--", *patterns],
+    listed = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "-co",
+                             "--exclude-standard", "--", *patterns],
                             cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return [file for file in sorted(set(listed.split("\n"))) if file and (ROOT / file).is_file()]
 
@@ -75,9 +76,9 @@ def clang_builds_without_warnings():
     return run("ninja", "-C", "build-clang", f"-j{JOBS}", "--quiet")
 
 
-def stamp_of(file, command):
+def stamp_of(file, command, settings):
     """Names everything that decides what clang-tidy says about a file."""
-    digest = hashlib.sha256((ROOT / ".clang-tidy").read_bytes() + command.encode())
+    digest = hashlib.sha256(settings + command.encode())
     for name in layers.with_all_below(ROOT, file):
         digest.update(name.encode() + b"\0" + (ROOT / name).read_bytes())
     return ROOT / "build-clang/tidy" / digest.hexdigest()
@@ -88,10 +89,11 @@ def static_analysis_finds_nothing():
     if not database.exists():
         return "no compile_commands.json: the build with clang failed"
     (ROOT / "build-clang/tidy").mkdir(exist_ok=True)
+    settings = b"".join((ROOT / name).read_bytes() for name in tracked("*.clang-tidy"))
 
     def check(item):
         file, command = item
-        stamp = stamp_of(file, command)
+        stamp = stamp_of(file, command, settings)
         if stamp.exists():
             return ""
         problem = run("clang-tidy", "--quiet", "-p", "build-clang", file)

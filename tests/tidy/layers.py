@@ -20,7 +20,7 @@ def read_rules(page):
         if sign == "=":
             lists.setdefault(name, []).extend(found)
         else:
-            rules[name] = found
+            rules.setdefault(name, []).extend(found)
     return rules
 
 
@@ -39,7 +39,7 @@ def includes(root, file):
 def breach(rules, home, file, name):
     """What is wrong with including `name`, or None."""
     if name.startswith("<"):
-        if file.endswith(".h") and not is_system(rules, name):
+        if file.endswith(".h") and home != file and not is_system(rules, name):
             return f"{name} in a header of ours"
         if not any(fnmatch.fnmatch(name, word) for word in rules[home]):
             return f"{name} has its home elsewhere"

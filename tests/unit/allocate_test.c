@@ -278,7 +278,7 @@ static void an_entry_that_says_nothing_changes_nothing(void)
     struct office office;
 
     open_office(&office);
-    step(&office, KIND_PASSED, ENTRY_SETTLES);
+    step(&office, KIND_NONE, ENTRY_SETTLES);
     EXPECT_EQ(office.effects.text.size, 0);
     EXPECT_TRUE(allocate_role.is_settled(office.allocate));
     close_office(&office);

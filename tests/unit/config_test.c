@@ -325,7 +325,7 @@ static void a_wrong_flag_is_refused_and_changes_nothing(void)
     expect_set_refused(config, "match.kept_mxa", "1",
                        "unknown key \"kept_mxa\" in \"match\"; did you mean \"kept_max\"");
     expect_set_refused(config, "match.kept_max", "0",
-                       "\"match.kept_max\" must be a whole number from 1 to 1024, not \"0\"");
+                       "\"match.kept_max\" must be a whole number from 1 to 256, not \"0\"");
     expect_set_refused(config, "supervisor.restart_ms_min", "6000",
                        "\"supervisor.restart_ms_min\" must not exceed "
                        "\"supervisor.restart_ms_max\"");

@@ -319,7 +319,7 @@ static void the_order_of_insertion_does_not_change_the_objective(void)
         uint64_t random = test_seed;
         struct instance instance;
         struct flow *flow;
-        uint32_t order[SOURCE_MAX + SINK_MAX];
+        uint32_t order[SOURCE_MAX + SINK_MAX] = {0};
 
         draw_instance(&random, &instance);
         flow_open(&flow);

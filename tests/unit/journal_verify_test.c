@@ -469,9 +469,10 @@ enum outcome {
 /* Reads everything, each way, and compares it with what was written. */
 static enum outcome judge(uint64_t last, uint64_t row_count)
 {
+    /* They stay open: the process ends with its verdict. */
+    static struct journal *journal;
+    static struct journal_reader *reader;
     struct journal_options options = options_of("damaged");
-    struct journal *journal = NULL;
-    struct journal_reader *reader = NULL;
     struct journal_report report;
     struct entry entry;
     uint64_t seq = 1;

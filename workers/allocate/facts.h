@@ -8,11 +8,11 @@
 #include "workers/allocate/internal.h"
 #include "workers/allocate/tables.h"
 
-struct need_row need_facts(const struct allocate *allocate, uint32_t need);
-struct offer_row offer_facts(const struct allocate *allocate, uint32_t offer);
-struct party_row party_facts(const struct allocate *allocate, uint32_t party);
-struct product_row product_facts(const struct allocate *allocate, uint32_t product);
+struct need_row need_facts(const struct allocate *allocate, uint32_t number);
+struct offer_row offer_facts(const struct allocate *allocate, uint32_t number);
+struct party_row party_facts(const struct allocate *allocate, uint32_t number);
+struct product_row product_facts(const struct allocate *allocate, uint32_t number);
 struct pair_row pair_facts(const struct allocate *allocate, uint32_t need, uint32_t offer);
-struct share_row share_facts(const struct allocate *allocate, uint64_t assignment);
+struct share_row share_facts(const struct allocate *allocate, uint64_t number);
 
 #endif

@@ -4,10 +4,12 @@
  *     table                key      value
  *     2 + market_thing     number   core/match/market.h
  *     MATCH_BOUNDS         number   u32 bound, u32 offers listed since it was last exact
+ *     MATCH_RULES          empty    5 x u32, as struct match_rules
  *
- * A need's bound is exact when its candidates are searched. Offers that come later and cost less
- * are listed on top; after as many again as are kept the bound is made exact anew, so it
- * follows the K-th best at a small constant cost per listed offer.
+ * A need's bound is exact when its candidates are searched and listed. Offers that come later and
+ * cost less are listed on top; after as many again as are kept the bound is searched anew, so it
+ * follows the K-th best down at a small constant cost per listed offer. It never rises between two
+ * lists: what lies between the old and a higher one was not listed.
  */
 #include "workers/match/worker.h"
 
@@ -18,8 +20,9 @@
 
 #define MARKET_BASE 2
 #define MATCH_BOUNDS 10
-#define KEPT_COUNT_MAX 256
-#define TRIPLES_PER_ENTRY 160 /* Keeps an entry below 2,000 bytes. */
+#define MATCH_RULES 11
+#define RULE_COUNT 5
+#define TRIPLES_PER_ENTRY 130 /* Of three times five bytes at most: an entry below 2,000. */
 
 struct need_listing {
     uint32_t bound;
@@ -35,8 +38,8 @@ struct match_worker {
     struct dirty_list dirty_listings;
     struct arena arena;
     struct buffer scratch;
-    struct candidate candidates[KEPT_COUNT_MAX];
-    uint64_t numbers[KEPT_COUNT_MAX * 3];
+    struct candidate candidates[MATCH_KEPT_MAX];
+    uint64_t numbers[MATCH_KEPT_MAX * 3];
     uint64_t noted_count, listed_count;
 };
 
@@ -45,7 +48,7 @@ void match_worker_open(const struct match_rules *rules, struct match_worker **wo
     struct match_worker *opened = memory_take(1, sizeof *opened);
 
     ENSURE(rules->kept_max >= 1);
-    ENSURE(rules->kept_max <= KEPT_COUNT_MAX);
+    ENSURE(rules->kept_max <= MATCH_KEPT_MAX);
     opened->rules = *rules;
     market_open(&opened->market);
     *worker = opened;
@@ -78,6 +81,15 @@ static size_t search(struct match_worker *worker, uint32_t need)
     return count;
 }
 
+/* Follows the K-th best down, without a list. */
+static void lower_bound(struct match_worker *worker, uint32_t need)
+{
+    uint32_t bound = worker->listings[need].bound;
+
+    search(worker, need);
+    worker->listings[need].bound = (uint32_t)min_u64(bound, worker->listings[need].bound);
+}
+
 static void append_matches(struct match_worker *worker, uint32_t offer, size_t number_count,
                            struct effects *effects)
 {
@@ -101,7 +113,7 @@ static uint32_t cost_if_listed(struct match_worker *worker, uint32_t need, uint3
         return UINT32_MAX;
     }
     if (++listing->listed >= worker->rules.kept_max) {
-        search(worker, need);
+        lower_bound(worker, need);
     }
     dirty_note(&worker->dirty_listings, need);
     return match.cost;
@@ -167,15 +179,100 @@ static bool changed_need(const struct match_worker *worker, uint16_t kind,
     return is_need && is_change && worker->market->needs[change->number].state == NEED_OPEN;
 }
 
-/* A party that moved changes what its needs and offers cost. */
+/* Bounds anew, for the needs of one party or of all. Who reads the feed lists these needs anew by
+ * the same search. */
+static void search_needs(struct match_worker *worker, uint32_t party)
+{
+    const struct market *market = worker->market;
+
+    for (uint32_t need = 0; need < market->need_ids.count; need++) {
+        bool is_meant = party == NAME_NONE || market->needs[need].party == party;
+        if (is_meant && market->needs[need].state == NEED_OPEN) {
+            search(worker, need);
+        }
+    }
+}
+
+/* What the costs of a party's matches, or the rules for a product's, depend on. */
+struct surroundings {
+    uint32_t region, country;
+    int32_t lat, lon;
+    uint64_t lot;
+};
+
+/* As they are before, or after, a command. */
+static struct surroundings surroundings_of(const struct market *market, uint16_t kind,
+                                           const union command *command)
+{
+    if (kind == KIND_PARTY_PUT) {
+        uint32_t number = market_find_party(market, command->party_put.party);
+        const struct party *party = number == NAME_NONE ? NULL : &market->parties[number];
+        return party == NULL ? (struct surroundings){0}
+                             : (struct surroundings){.region = party->region,
+                                                     .country = party->country,
+                                                     .lat = party->lat,
+                                                     .lon = party->lon};
+    }
+    if (kind == KIND_PRODUCT_PUT) {
+        uint32_t number = market_find_product(market, command->product_put.product);
+        return (struct surroundings){.lot = number == NAME_NONE ? 0 : market->products[number].lot};
+    }
+    return (struct surroundings){0};
+}
+
+static bool is_same_place(const struct surroundings *left, const struct surroundings *right)
+{
+    return left->region == right->region && left->country == right->country &&
+           left->lat == right->lat && left->lon == right->lon;
+}
+
+/* A party that moved changes what its offers and needs cost. The offers are listed anew; for the
+ * needs all offers would have to be, so their bound goes: whoever reads the feed searches by
+ * prices, and the next put lists them again. */
 static void relist_party(struct match_worker *worker, uint32_t party, struct effects *effects)
 {
     const struct market *market = worker->market;
 
-    for (uint32_t offer = 0; offer < market->offer_ids.count; offer++) {
-        if (market->offers[offer].party == party && market->offers[offer].state == OFFER_ACTIVE) {
+    for (uint32_t need = 0; need < market->need_ids.count; need++) {
+        if (market->needs[need].party == party && market->needs[need].state == NEED_OPEN) {
+            worker->listings[need].bound = 0;
+            dirty_note(&worker->dirty_listings, need);
+        }
+    }
+    for (uint32_t offer = market->parties[party].last_offer; offer != NAME_NONE;
+         offer = market->offers[offer].previous_offer) {
+        if (market->offers[offer].state == OFFER_ACTIVE) {
             list_offer(worker, offer, effects);
         }
+    }
+}
+
+/* A smaller lot lets offers match that gave less than the old one. */
+static void relist_product(struct match_worker *worker, uint32_t product, uint64_t lot_before,
+                           struct effects *effects)
+{
+    const struct number_list *offers = &worker->market->products[product].offers;
+
+    for (size_t i = 0; i < offers->count; i++) {
+        if (market_offer_capacity(&worker->market->offers[offers->items[i]]) < lot_before) {
+            list_offer(worker, offers->items[i], effects);
+        }
+    }
+}
+
+/* Lists what a command made cheaper, or possible at all. */
+static void list_change(struct match_worker *worker, uint16_t kind,
+                        const struct market_change *change, const struct surroundings *before,
+                        const struct surroundings *after, struct effects *effects)
+{
+    if (changed_offer(worker, kind, change)) {
+        list_offer(worker, change->number, effects);
+    } else if (change->outcome != OUTCOME_CHANGED) {
+        return;
+    } else if (kind == KIND_PARTY_PUT && !is_same_place(before, after)) {
+        relist_party(worker, change->number, effects);
+    } else if (kind == KIND_PRODUCT_PUT && after->lot < before->lot) {
+        relist_product(worker, change->number, before->lot, effects);
     }
 }
 
@@ -218,26 +315,62 @@ static void step(void *state, uint32_t upstream, const struct entry *entry, stru
     ENSURE(proto_decode(&INTAKE, entry->body, &worker->arena, &intake, &refusal) == STATUS_OK);
     ENSURE(proto_decode(message, intake.body, &worker->arena, &command, &refusal) == STATUS_OK);
 
+    struct surroundings before = surroundings_of(worker->market, entry->kind, &command);
     market_apply(worker->market, entry->kind, &command, intake.quarantined, &change);
+    struct surroundings after = surroundings_of(worker->market, entry->kind, &command);
     market_rows_note(&worker->rows, entry->kind, &change);
     size_t number_count = 0;
+    if (entry->kind == KIND_RULES_PUT) {
+        worker->rules = match_rules_from(&command.rules_put);
+        search_needs(worker, NAME_NONE);
+    }
     if (changed_need(worker, entry->kind, &change)) {
         number_count = list_need(worker, change.number);
     }
     append_noted(worker, entry, &intake, &change, number_count, effects);
-    if (changed_offer(worker, entry->kind, &change)) {
-        list_offer(worker, change.number, effects);
-    } else if (entry->kind == KIND_PARTY_PUT && change.outcome == OUTCOME_CHANGED) {
-        relist_party(worker, change.number, effects);
-    }
+    list_change(worker, entry->kind, &change, &before, &after, effects);
 }
 
 /* --- Rows and figures ---------------------------------------------------------------- */
+
+static enum status load_rules(struct match_worker *worker, struct bytes value)
+{
+    uint32_t *rules[RULE_COUNT] = {
+        &worker->rules.per_kilometre, &worker->rules.other_region, &worker->rules.other_country,
+        &worker->rules.per_day_late,  &worker->rules.kept_max,
+    };
+
+    if (value.size != RULE_COUNT * 4) {
+        return STATUS_CORRUPT;
+    }
+    for (size_t i = 0; i < RULE_COUNT; i++) {
+        *rules[i] = load_u32(value.data + 4 * i);
+    }
+    return worker->rules.kept_max >= 1 && worker->rules.kept_max <= MATCH_KEPT_MAX ? STATUS_OK
+                                                                                   : STATUS_CORRUPT;
+}
+
+static void save_rules(const struct match_worker *worker, struct rows_out *rows)
+{
+    const uint32_t rules[RULE_COUNT] = {
+        worker->rules.per_kilometre, worker->rules.other_region, worker->rules.other_country,
+        worker->rules.per_day_late,  worker->rules.kept_max,
+    };
+    uint8_t value[RULE_COUNT * 4];
+
+    for (size_t i = 0; i < RULE_COUNT; i++) {
+        store_u32(value + 4 * i, rules[i]);
+    }
+    rows_put(rows, MATCH_RULES, (struct bytes){0}, (struct bytes){value, sizeof value});
+}
 
 static enum status load(void *state, uint8_t table, struct bytes key, struct bytes value)
 {
     struct match_worker *worker = state;
 
+    if (table == MATCH_RULES) {
+        return load_rules(worker, value);
+    }
     if (table != MATCH_BOUNDS) {
         return market_rows_load(worker->market, MARKET_BASE, table, key, value);
     }
@@ -284,6 +417,7 @@ static void save(void *state, struct rows_out *rows)
                  (struct bytes){value, sizeof value});
     }
     dirty_clear(dirty);
+    save_rules(worker, rows);
 }
 
 static void report(const void *state, struct report_out *out)

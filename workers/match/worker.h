@@ -6,7 +6,8 @@
  * noted one list the needs it is among the best for. So the match feed is all that the
  * workers behind it need to know.
  *
- * Each need has a bound: every possible offer that costs less has been listed for it.
+ * Each need has a bound: every possible offer that costs less has been listed for it. When the
+ * need's party moves the bound goes to 0, which its reader knows without being told.
  */
 #ifndef WORKERS_MATCH_WORKER_H
 #define WORKERS_MATCH_WORKER_H

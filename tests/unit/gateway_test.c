@@ -1,0 +1,901 @@
+/*
+ * gateway_test.c - the gateway in its stage, in a world that can crash.
+ */
+#include "brokers/gateway/gateway.h"
+
+#include "tests/unit/command_fixture.h"
+#include "tests/unit/fake_world.h"
+
+#define SEED_COUNT 30
+#define NAME_COUNT 5
+#define MARKET_ROWS_FIRST 3 /* Tables of the market's rows, as gateway.c lists them. */
+#define MARKET_ROWS_LAST 7
+#define SUBMITTER_ROWS 11
+
+struct setup {
+    struct fake_world world;
+    struct gateway_options limits;
+    struct gateway *gateway;
+    struct stage_options options;
+    struct stage *stage;
+    struct arena arena;
+    struct submission commands[COMMANDS_PER_SUBMIT_MAX]; /* Of the submit in the making. */
+    size_t command_count;
+    uint8_t request; /* Number of the last submit, its id as well. */
+};
+
+static void start(struct setup *setup)
+{
+    gateway_open(&setup->limits, &setup->gateway);
+    setup->options.state = setup->gateway;
+    EXPECT_OK(fake_world_start(&setup->world, &setup->options, &setup->stage));
+}
+
+static void open_setup(struct setup *setup)
+{
+    *setup = (struct setup){
+        .limits = {.tick_ms = 1000, .ids_max = 1000000, .space_floor = 1000},
+        .options = {.role = &gateway_role, .checkpoint_entries = 1000000},
+    };
+    fake_world_init(&setup->world);
+    setup->world.time_ms = (uint64_t)18353 * DAY_MS;
+    start(setup);
+}
+
+static void crash(struct setup *setup)
+{
+    stage_close(setup->stage);
+    gateway_close(setup->gateway);
+    fake_world_crash(&setup->world);
+}
+
+static void restart(struct setup *setup)
+{
+    crash(setup);
+    start(setup);
+}
+
+static void close_setup(struct setup *setup)
+{
+    crash(setup);
+    EXPECT_EQ(setup->world.parcel_count, 0);
+    fake_world_deinit(&setup->world);
+    arena_deinit(&setup->arena);
+}
+
+static void settle(struct setup *setup)
+{
+    fake_world_settle(&setup->world, setup->stage);
+}
+
+static struct bytes make_id(struct setup *setup, uint64_t number)
+{
+    uint8_t id[SUBMISSION_ID_SIZE] = {0};
+
+    store_u64(id, number);
+    return arena_copy(&setup->arena, (struct bytes){id, sizeof id});
+}
+
+static void add_raw(struct setup *setup, uint64_t id, const char *type, struct bytes body)
+{
+    EXPECT_TRUE(setup->command_count < COMMANDS_PER_SUBMIT_MAX);
+    setup->commands[setup->command_count++] =
+        (struct submission){.id = make_id(setup, id), .type = bytes_from_text(type), .body = body};
+}
+
+static void add(struct setup *setup, uint64_t id, const struct message *message,
+                union command command)
+{
+    add_raw(setup, id, message->name, encoded(&setup->arena, message, &command));
+}
+
+static void send_frames(struct setup *setup, struct bytes header, struct bytes body)
+{
+    stage_message(setup->stage, &(struct client_message){
+                                    .peer = bytes_from_text("peer"),
+                                    .user = bytes_from_text("ann"),
+                                    .header = header,
+                                    .body = body,
+                                });
+}
+
+static void submit_as(struct setup *setup, const char *user)
+{
+    uint8_t request = ++setup->request;
+    struct header header = {.version = 1, .type = bytes_from_text("submit"), .id = {&request, 1}};
+    struct submit submit = {
+        .commands = {.items = setup->commands, .count = setup->command_count},
+    };
+    stage_message(setup->stage, &(struct client_message){
+                                    .peer = bytes_from_text("peer"),
+                                    .user = bytes_from_text(user),
+                                    .header = encoded(&setup->arena, &HEADER, &header),
+                                    .body = encoded(&setup->arena, &SUBMIT, &submit),
+                                });
+    setup->command_count = 0;
+}
+
+static void submit(struct setup *setup)
+{
+    submit_as(setup, "ann");
+}
+
+/* The header of the message sent as number `index`. */
+static struct header sent_header(struct setup *setup, size_t index)
+{
+    struct refusal refusal;
+    struct header header;
+
+    EXPECT_TRUE(index < setup->world.send_count);
+    EXPECT_OK(proto_decode(&HEADER, buffer_view(&setup->world.sends[index].header), &setup->arena,
+                           &header, &refusal));
+    return header;
+}
+
+static struct answers sent_answers(struct setup *setup, size_t index)
+{
+    struct refusal refusal;
+    struct answers answers;
+
+    EXPECT_TEXT(sent_header(setup, index).type, "answers");
+    EXPECT_OK(proto_decode(&ANSWERS, buffer_view(&setup->world.sends[index].body), &setup->arena,
+                           &answers, &refusal));
+    return answers;
+}
+
+/* The only result of the last message. */
+static struct result last_result(struct setup *setup)
+{
+    struct answers answers = sent_answers(setup, setup->world.send_count - 1);
+
+    EXPECT_EQ(answers.results.count, 1);
+    return *(struct result *)answers.results.items;
+}
+
+static struct refused last_refused(struct setup *setup)
+{
+    struct refusal refusal;
+    struct refused refused;
+    size_t last = setup->world.send_count - 1;
+
+    EXPECT_TEXT(sent_header(setup, last).type, "refused");
+    EXPECT_OK(proto_decode(&REFUSED, buffer_view(&setup->world.sends[last].body), &setup->arena,
+                           &refused, &refusal));
+    return refused;
+}
+
+/* Submits one command and gives what became of it. */
+static struct result take(struct setup *setup, uint64_t id, const struct message *message,
+                          union command command)
+{
+    add(setup, id, message, command);
+    submit(setup);
+    settle(setup);
+    return last_result(setup);
+}
+
+static void expect_refused(struct result result, const char *code, const char *field)
+{
+    EXPECT_TRUE(!result.accepted);
+    EXPECT_EQ(result.position, 0);
+    EXPECT_EQ(result.chain.size, 0);
+    EXPECT_TEXT(result.code, code);
+    EXPECT_TEXT(result.field, field);
+    EXPECT_TRUE(result.why.size > 0);
+}
+
+static bool contains(struct bytes text, const char *word)
+{
+    return memmem(text.data, text.size, word, strlen(word)) != NULL;
+}
+
+static struct intake intake_at(struct setup *setup, uint64_t seq)
+{
+    struct intake intake;
+    struct refusal refusal;
+
+    EXPECT_OK(proto_decode(&INTAKE, setup->world.journal.entries[seq - 1].body, &setup->arena,
+                           &intake, &refusal));
+    return intake;
+}
+
+static uint64_t last_seq(const struct setup *setup)
+{
+    return setup->world.journal.head.last;
+}
+
+/* A party, and a product with limits. */
+static void furnish(struct setup *setup)
+{
+    union command product = make_product("mask", 10);
+
+    product.product_put.need_max = 1000;
+    product.product_put.offer_max = 5000;
+    add(setup, 900001, &PARTY_PUT, make_party("hospital"));
+    add(setup, 900002, &PRODUCT_PUT, product);
+    submit(setup);
+    settle(setup);
+    fake_world_forget_sends(&setup->world);
+}
+
+/* --- Answers ------------------------------------------------------------------------- */
+
+static void an_answer_leaves_after_the_commit(void)
+{
+    struct setup setup;
+
+    open_setup(&setup);
+    settle(&setup); /* The first tick. */
+    add(&setup, 1, &PARTY_PUT, make_party("hospital"));
+    submit(&setup);
+    EXPECT_TRUE(fake_world_write(&setup.world));
+    EXPECT_EQ(setup.world.send_count, 0);
+    EXPECT_TRUE(fake_world_tell(&setup.world, setup.stage));
+    struct result result = last_result(&setup);
+    EXPECT_TRUE(result.accepted);
+    EXPECT_EQ(result.position, 1);
+    EXPECT_TRUE(bytes_equal(result.id, make_id(&setup, 1)));
+    EXPECT_TRUE(bytes_equal(result.chain,
+                            (struct bytes){setup.world.journal.head.chain, JOURNAL_CHAIN_SIZE}));
+    close_setup(&setup);
+}
+
+static void answers_come_in_the_order_of_the_submits(void)
+{
+    struct setup setup;
+
+    open_setup(&setup);
+    settle(&setup);
+    furnish(&setup);
+    for (uint64_t id = 1; id <= 9; id++) { /* Refused ones wait for their turn too. */
+        add(&setup, id, &NEED_PUT, make_need("n", id % 3 == 0 ? "nobody" : "hospital", "mask", id));
+        submit(&setup);
+        if (id == 4) {
+            EXPECT_TRUE(fake_world_write(&setup.world));
+        }
+        if (id == 6) {
+            EXPECT_TRUE(fake_world_tell(&setup.world, setup.stage));
+        }
+    }
+    settle(&setup);
+    EXPECT_EQ(setup.world.send_count, 9);
+    for (size_t i = 0; i < 9; i++) {
+        EXPECT_EQ(sent_header(&setup, i).id.data[0], 2 + i); /* Behind that of furnish. */
+        struct result *result = sent_answers(&setup, i).results.items;
+        EXPECT_EQ(result->accepted, (i + 1) % 3 != 0);
+    }
+    close_setup(&setup);
+}
+
+static void what_needs_no_commit_is_answered_at_once(void)
+{
+    struct setup setup;
+
+    open_setup(&setup);
+    settle(&setup);
+    add(&setup, 1, &NEED_CANCEL, make_id_command("nothing"));
+    submit(&setup);
+    EXPECT_EQ(setup.world.send_count, 1);
+    expect_refused(last_result(&setup), "unknown", "need");
+    EXPECT_TRUE(setup.world.pending == NULL);
+    close_setup(&setup);
+}
+
+static void results_stand_in_the_order_of_the_commands(void)
+{
+    struct setup setup;
+
+    open_setup(&setup);
+    add(&setup, 1, &NEED_PUT, make_need("n", "hospital", "mask", 5));
+    add(&setup, 2, &PARTY_PUT, make_party("hospital"));
+    add(&setup, 3, &PRODUCT_PUT, make_product("mask", 1));
+    add(&setup, 4, &NEED_PUT, make_need("n", "hospital", "mask", 5));
+    submit(&setup);
+    settle(&setup);
+    const struct result *results = sent_answers(&setup, 0).results.items;
+    expect_refused(results[0], "unknown", "party");
+    for (uint64_t i = 1; i < 4; i++) {
+        EXPECT_TRUE(results[i].accepted);
+        EXPECT_EQ(results[i].position, i);
+        EXPECT_TRUE(bytes_equal(results[i].id, make_id(&setup, i + 1)));
+    }
+    close_setup(&setup);
+}
+
+static void each_submitter_has_its_own_positions(void)
+{
+    static const char *const users[] = {"ann", "bob", "ann", "", "bob", ""};
+    static const uint64_t positions[] = {1, 1, 2, 1, 2, 2};
+    struct setup setup;
+
+    open_setup(&setup);
+    setup.options.checkpoint_entries = 3;
+    for (size_t i = 0; i < COUNT_OF(users); i++) {
+        add(&setup, i + 1, &PARTY_PUT, make_party("hospital"));
+        submit_as(&setup, users[i]);
+        settle(&setup);
+        EXPECT_EQ(last_result(&setup).position, positions[i]);
+        EXPECT_TEXT(intake_at(&setup, last_seq(&setup)).by,
+                    users[i][0] == '\0' ? "local" : users[i]);
+        restart(&setup);
+        settle(&setup);
+    }
+    close_setup(&setup);
+}
+
+/* --- The same id --------------------------------------------------------------------- */
+
+static void expect_same(struct result first, struct result again)
+{
+    EXPECT_EQ(again.accepted, first.accepted);
+    EXPECT_EQ(again.position, first.position);
+    EXPECT_EQ(again.quarantined, first.quarantined);
+    EXPECT_TRUE(bytes_equal(again.id, first.id));
+    EXPECT_TRUE(bytes_equal(again.chain, first.chain));
+    EXPECT_TRUE(bytes_equal(again.code, first.code));
+    EXPECT_TRUE(bytes_equal(again.why, first.why));
+}
+
+static struct result keep(struct setup *setup, struct result result)
+{
+    result.chain = arena_copy(&setup->arena, result.chain);
+    result.why = arena_copy(&setup->arena, result.why);
+    result.id = arena_copy(&setup->arena, result.id);
+    return result;
+}
+
+static void the_same_id_and_body_get_the_same_answer_for_ever(void)
+{
+    static const uint64_t quantities[] = {10, 5000}; /* The second one is held back. */
+
+    for (size_t i = 0; i < COUNT_OF(quantities); i++) {
+        union command need = make_need("n", "hospital", "mask", quantities[i]);
+        struct setup setup;
+
+        open_setup(&setup);
+        furnish(&setup);
+        add(&setup, 7, &NEED_PUT, need);
+        submit(&setup);
+        add(&setup, 7, &NEED_PUT, need);
+        submit(&setup); /* Before the commit of the first. */
+        EXPECT_EQ(setup.world.send_count, 0);
+        settle(&setup);
+        EXPECT_EQ(setup.world.send_count, 2);
+        uint64_t last = last_seq(&setup);
+        const struct result *results = sent_answers(&setup, 0).results.items;
+        struct result first = keep(&setup, results[0]);
+        EXPECT_EQ(first.quarantined, i == 1);
+        expect_same(first, last_result(&setup));
+        expect_same(first, take(&setup, 7, &NEED_PUT, need));
+        restart(&setup); /* Without a checkpoint, */
+        settle(&setup);
+        expect_same(first, take(&setup, 7, &NEED_PUT, need));
+        stage_stop(setup.stage);
+        settle(&setup);
+        restart(&setup); /* with one. */
+        settle(&setup);
+        expect_same(first, take(&setup, 7, &NEED_PUT, need));
+        for (uint64_t seq = last + 1; seq <= last_seq(&setup); seq++) {
+            EXPECT_EQ(setup.world.journal.entries[seq - 1].kind, KIND_TICK);
+        }
+        close_setup(&setup);
+    }
+}
+
+static void the_same_id_with_another_body_is_a_conflict(void)
+{
+    struct setup setup;
+
+    open_setup(&setup);
+    furnish(&setup);
+    EXPECT_TRUE(take(&setup, 7, &NEED_PUT, make_need("n", "hospital", "mask", 10)).accepted);
+    expect_refused(take(&setup, 7, &NEED_PUT, make_need("n", "hospital", "mask", 11)), "conflict",
+                   "id");
+    expect_refused(take(&setup, 7, &NEED_CANCEL, make_id_command("n")), "conflict", "id");
+    add(&setup, 8, &NEED_PUT, make_need("m", "hospital", "mask", 10));
+    add(&setup, 8, &NEED_PUT, make_need("m", "hospital", "mask", 11));
+    submit(&setup);
+    settle(&setup);
+    const struct result *results = sent_answers(&setup, setup.world.send_count - 1).results.items;
+    EXPECT_TRUE(results[0].accepted);
+    expect_refused(results[1], "conflict", "id");
+    close_setup(&setup);
+}
+
+static void a_refused_id_may_be_used_again(void)
+{
+    struct setup setup;
+
+    open_setup(&setup);
+    expect_refused(take(&setup, 7, &NEED_PUT, make_need("n", "hospital", "mask", 10)), "unknown",
+                   "party");
+    furnish(&setup);
+    EXPECT_TRUE(take(&setup, 7, &NEED_PUT, make_need("n", "hospital", "mask", 10)).accepted);
+    close_setup(&setup);
+}
+
+/* --- Judging ------------------------------------------------------------------------- */
+
+static void an_unknown_reference_names_its_field_and_the_nearest_id(void)
+{
+    struct setup setup;
+
+    open_setup(&setup);
+    furnish(&setup);
+    struct result result = take(&setup, 1, &NEED_PUT, make_need("n", "hospitel", "mask", 1));
+    expect_refused(result, "unknown", "party");
+    EXPECT_TRUE(contains(result.why, "did you mean \"hospital\""));
+    result = take(&setup, 2, &NEED_PUT, make_need("n", "hospital", "maks", 1));
+    expect_refused(result, "unknown", "product");
+    EXPECT_TRUE(contains(result.why, "did you mean \"mask\""));
+    result = take(&setup, 3, &OFFER_PUT, make_stock("o", "hospital", "ventilator", 1));
+    expect_refused(result, "unknown", "product");
+    EXPECT_TRUE(!contains(result.why, "did you mean"));
+    expect_refused(take(&setup, 4, &CAPACITY_PUT, make_capacity("o", 1)), "unknown", "offer");
+    expect_refused(take(&setup, 5, &OFFER_WITHDRAW, make_id_command("o")), "unknown", "offer");
+    expect_refused(take(&setup, 6, &NEED_RELEASE, make_id_command("n")), "unknown", "need");
+    close_setup(&setup);
+}
+
+static void a_command_that_breaks_a_rule_is_refused_with_its_field(void)
+{
+    struct setup setup;
+
+    open_setup(&setup);
+    furnish(&setup);
+    EXPECT_TRUE(take(&setup, 1, &NEED_PUT, make_need("n", "hospital", "mask", 10)).accepted);
+    EXPECT_TRUE(take(&setup, 2, &PARTY_PUT, make_party("clinic")).accepted);
+    expect_refused(take(&setup, 3, &NEED_PUT, make_need("n", "clinic", "mask", 10)), "conflict",
+                   "product");
+    EXPECT_TRUE(take(&setup, 4, &NEED_CANCEL, make_id_command("n")).accepted);
+    expect_refused(take(&setup, 5, &NEED_CANCEL, make_id_command("n")), "state", "");
+    add_raw(&setup, 6, "tick", encoded(&setup.arena, &TICK, &(struct tick){.now = 1}));
+    submit(&setup);
+    expect_refused(last_result(&setup), "unknown", "t");
+    static const uint8_t empty_map[] = {0x80};
+    add_raw(&setup, 7, "need.put", (struct bytes){empty_map, sizeof empty_map});
+    submit(&setup);
+    EXPECT_TEXT(last_result(&setup).code, "missing");
+    close_setup(&setup);
+}
+
+static void what_is_implausible_is_taken_and_held_back(void)
+{
+    struct setup setup;
+
+    open_setup(&setup);
+    furnish(&setup);
+    struct result result = take(&setup, 1, &NEED_PUT, make_need("n", "hospital", "mask", 1001));
+    EXPECT_TRUE(result.accepted);
+    EXPECT_TRUE(result.quarantined);
+    EXPECT_TRUE(contains(result.why, "need_max"));
+    EXPECT_TRUE(intake_at(&setup, last_seq(&setup)).quarantined);
+    result = take(&setup, 2, &OFFER_PUT, make_stock("o", "hospital", "mask", 5001));
+    EXPECT_TRUE(result.quarantined);
+    EXPECT_TRUE(contains(result.why, "offer_max"));
+    EXPECT_TRUE(
+        !take(&setup, 3, &OFFER_PUT, make_stock("o", "hospital", "mask", 5000)).quarantined);
+    result = take(&setup, 4, &CAPACITY_PUT, make_capacity("o", 5001));
+    EXPECT_TRUE(result.accepted);
+    EXPECT_TRUE(result.quarantined);
+    EXPECT_TRUE(contains(result.why, "offer_max"));
+    close_setup(&setup);
+}
+
+static void what_was_released_is_not_held_back_when_it_is_put_again(void)
+{
+    struct setup setup;
+    union command need = make_need("n", "hospital", "mask", 1001);
+
+    open_setup(&setup);
+    furnish(&setup);
+    EXPECT_TRUE(take(&setup, 1, &NEED_PUT, need).quarantined);
+    EXPECT_TRUE(take(&setup, 2, &NEED_PUT, need).quarantined);
+    EXPECT_TRUE(take(&setup, 3, &NEED_RELEASE, make_id_command("n")).accepted);
+    struct result result = take(&setup, 4, &NEED_PUT, need);
+    EXPECT_TRUE(result.accepted);
+    EXPECT_TRUE(!result.quarantined);
+    close_setup(&setup);
+}
+
+/* --- Limits -------------------------------------------------------------------------- */
+
+static void below_the_floor_of_space_commands_are_refused_until_there_is_more(void)
+{
+    struct setup setup;
+
+    open_setup(&setup);
+    settle(&setup);
+    furnish(&setup);
+    uint64_t last = last_seq(&setup);
+    setup.world.space = 999;
+    struct result result = take(&setup, 1, &PARTY_PUT, make_party("clinic"));
+    expect_refused(result, "full", "");
+    EXPECT_TRUE(result.retry_after_ms > 0);
+    fake_world_pass(&setup.world, setup.stage, 1000);
+    EXPECT_TRUE(setup.world.pending == NULL); /* No tick either. */
+    EXPECT_TRUE(take(&setup, 900001, &PARTY_PUT, make_party("hospital")).accepted); /* A repeat. */
+    EXPECT_EQ(last_seq(&setup), last);
+    setup.world.space = 1000;
+    EXPECT_TRUE(take(&setup, 1, &PARTY_PUT, make_party("clinic")).accepted);
+    fake_world_pass(&setup.world, setup.stage, 1000);
+    EXPECT_TRUE(setup.world.pending != NULL);
+    close_setup(&setup);
+}
+
+static void beyond_the_limit_of_ids_commands_are_refused(void)
+{
+    struct setup setup;
+
+    open_setup(&setup);
+    crash(&setup);
+    setup.limits.ids_max = 5;
+    start(&setup);
+    settle(&setup);
+    uint64_t accepted = 0;
+    for (uint64_t id = 1; id <= 10; id++) {
+        add(&setup, id, &PARTY_PUT, make_party("hospital"));
+    }
+    submit(&setup);
+    settle(&setup);
+    const struct result *results = sent_answers(&setup, 0).results.items;
+    for (size_t i = 0; i < 10; i++) {
+        accepted += results[i].accepted;
+        if (!results[i].accepted) {
+            expect_refused(results[i], "full", "");
+            EXPECT_TRUE(results[i].retry_after_ms > 0);
+        }
+    }
+    EXPECT_TRUE(accepted > 0);
+    EXPECT_TRUE(accepted <= 5);
+    EXPECT_TRUE(last_seq(&setup) <= 5);
+    crash(&setup);
+    setup.limits.ids_max = 1000;
+    start(&setup);
+    settle(&setup);
+    EXPECT_TRUE(take(&setup, 10, &PARTY_PUT, make_party("hospital")).accepted);
+    close_setup(&setup);
+}
+
+static void an_entry_that_cannot_be_read_is_no_conflict(void)
+{
+    struct setup setup;
+
+    open_setup(&setup);
+    furnish(&setup);
+    EXPECT_TRUE(take(&setup, 7, &PARTY_PUT, make_party("clinic")).accepted);
+    fake_journal_trim(&setup.world.journal, last_seq(&setup));
+    struct result result = take(&setup, 7, &PARTY_PUT, make_party("clinic"));
+    EXPECT_TRUE(!result.accepted);
+    EXPECT_TRUE(!bytes_equal(result.code, bytes_from_text("conflict")));
+    close_setup(&setup);
+}
+
+/* --- Time ---------------------------------------------------------------------------- */
+
+static struct tick tick_at(struct setup *setup, uint64_t seq)
+{
+    struct tick tick;
+    struct refusal refusal;
+
+    EXPECT_EQ(setup->world.journal.entries[seq - 1].kind, KIND_TICK);
+    EXPECT_OK(proto_decode(&TICK, intake_at(setup, seq).body, &setup->arena, &tick, &refusal));
+    return tick;
+}
+
+static void a_tick_comes_every_tick_ms(void)
+{
+    struct setup setup;
+
+    open_setup(&setup);
+    uint64_t begin = setup.world.time_ms;
+    settle(&setup);
+    EXPECT_EQ(tick_at(&setup, 1).now, begin);
+    for (uint64_t i = 1; i <= 10; i++) {
+        EXPECT_EQ(setup.world.wake_ms, begin + 1000 * i);
+        fake_world_pass(&setup.world, setup.stage, 999);
+        EXPECT_TRUE(setup.world.pending == NULL);
+        fake_world_pass(&setup.world, setup.stage, 1);
+        settle(&setup);
+        EXPECT_EQ(last_seq(&setup), 1 + i);
+        EXPECT_EQ(tick_at(&setup, 1 + i).now, begin + 1000 * i);
+    }
+    close_setup(&setup);
+}
+
+static void time_never_goes_back_when_the_clock_does(void)
+{
+    struct setup setup;
+
+    open_setup(&setup);
+    settle(&setup);
+    uint64_t begin = setup.world.time_ms;
+    for (int i = 0; i < 4; i++) {
+        crash(&setup);
+        setup.world.time_ms = begin - 5000;
+        start(&setup);
+        EXPECT_TRUE(take(&setup, 1 + (uint64_t)i, &PARTY_PUT, make_party("hospital")).accepted);
+        if (i == 1) {
+            stage_stop(setup.stage);
+            settle(&setup);
+        }
+    }
+    for (uint64_t seq = 2; seq <= last_seq(&setup); seq++) {
+        const struct entry *entry = &setup.world.journal.entries[seq - 1];
+        EXPECT_TRUE(entry->time_ms >= entry[-1].time_ms);
+        EXPECT_TRUE(entry->kind != KIND_TICK || tick_at(&setup, seq).now >= begin);
+    }
+    close_setup(&setup);
+}
+
+/* --- Messages that make no sense ----------------------------------------------------- */
+
+static void a_message_that_makes_no_sense_is_refused(void)
+{
+    struct setup setup;
+    struct header header = {.version = 1, .type = bytes_from_text("submit")};
+
+    open_setup(&setup);
+    settle(&setup);
+    uint64_t last = last_seq(&setup);
+    send_frames(&setup, bytes_from_text("?"), bytes_from_text("?"));
+    EXPECT_TEXT(last_refused(&setup).code, "malformed");
+    send_frames(&setup, encoded(&setup.arena, &HEADER, &header), bytes_from_text("?"));
+    EXPECT_TEXT(last_refused(&setup).code, "malformed");
+    header.version = 2;
+    send_frames(&setup, encoded(&setup.arena, &HEADER, &header), bytes_from_text("?"));
+    EXPECT_TEXT(last_refused(&setup).code, "version");
+    EXPECT_TEXT(last_refused(&setup).field, "v");
+    header =
+        (struct header){.version = 1, .type = bytes_from_text("dance"), .id = {(void *)"x", 1}};
+    send_frames(&setup, encoded(&setup.arena, &HEADER, &header), bytes_from_text("?"));
+    EXPECT_TEXT(last_refused(&setup).code, "unknown");
+    EXPECT_TEXT(last_refused(&setup).field, "t");
+    EXPECT_TEXT(sent_header(&setup, setup.world.send_count - 1).id, "x");
+    settle(&setup);
+    EXPECT_EQ(last_seq(&setup), last);
+    close_setup(&setup);
+}
+
+static void a_client_that_is_gone_delays_nobody(void)
+{
+    struct setup setup;
+
+    open_setup(&setup);
+    furnish(&setup);
+    fake_world_set_peer(&setup.world, "peer", STATUS_NOT_FOUND);
+    add(&setup, 1, &PARTY_PUT, make_party("clinic"));
+    submit(&setup);
+    settle(&setup);
+    fake_world_set_peer(&setup.world, "peer", STATUS_OK);
+    EXPECT_EQ(setup.world.send_count, 0);
+    EXPECT_EQ(take(&setup, 1, &PARTY_PUT, make_party("clinic")).position, 3);
+    close_setup(&setup);
+}
+
+/* --- Crashes ------------------------------------------------------------------------- */
+
+/* Adds command `number` of the seed: the same one whenever it is sent. */
+static void add_random(struct setup *setup, uint64_t seed, uint64_t number)
+{
+    static const char *const names[NAME_COUNT] = {"a", "b", "c", "d", "e"};
+    uint64_t random = hash_u64(seed * 1000 + number);
+    const char *name = names[random_below(&random, NAME_COUNT)];
+    const char *other = names[random_below(&random, NAME_COUNT)];
+    uint64_t units = 1 + random_below(&random, 20);
+    union command product = make_product(other, 1);
+
+    product.product_put.need_max = random_below(&random, 20);
+    product.product_put.offer_max = random_below(&random, 20);
+    switch (random_below(&random, 10)) {
+    case 0:
+        add(setup, number, &PARTY_PUT, make_party(name));
+        break;
+    case 1:
+        add(setup, number, &PRODUCT_PUT, product);
+        break;
+    case 2:
+    case 3:
+        add(setup, number, &NEED_PUT, make_need(name, "a", other, units));
+        break;
+    case 4:
+    case 5:
+        add(setup, number, &OFFER_PUT, make_stock(name, "b", other, units));
+        break;
+    case 6:
+        add(setup, number, &CAPACITY_PUT, make_capacity(name, units));
+        break;
+    case 7:
+        add(setup, number, &NEED_RELEASE, make_id_command(name));
+        break;
+    case 8:
+        add(setup, number, &NEED_CANCEL, make_id_command(name));
+        break;
+    case 9:
+        add(setup, number, &OFFER_RELEASE, make_id_command(name));
+        break;
+    }
+}
+
+#define TRACE_COUNT 120
+
+struct trace { /* What the clients know. */
+    bool is_answered[TRACE_COUNT];
+    struct result results[TRACE_COUNT]; /* Those accepted keep their chain. */
+};
+
+/* Reads the answers that came; accepted ones must say what they said before. */
+static void collect(struct setup *setup, struct trace *trace)
+{
+    for (size_t i = 0; i < setup->world.send_count; i++) {
+        struct answers answers = sent_answers(setup, i);
+        const struct result *results = answers.results.items;
+        for (size_t k = 0; k < answers.results.count; k++) {
+            uint64_t number = load_u64(results[k].id.data);
+            if (trace->is_answered[number] && trace->results[number].accepted) {
+                expect_same(trace->results[number], results[k]);
+            }
+            trace->is_answered[number] = true;
+            trace->results[number] = keep(setup, results[k]);
+        }
+    }
+    fake_world_forget_sends(&setup->world);
+}
+
+/* Every acknowledged command stands in the feed, nothing stands there twice. */
+static void check_feed(struct setup *setup, const struct trace *trace)
+{
+    uint64_t seqs[TRACE_COUNT] = {0};
+
+    for (uint64_t seq = 1; seq <= last_seq(setup); seq++) {
+        struct intake intake = intake_at(setup, seq);
+        if (intake.id.size > 0) {
+            uint64_t number = load_u64(intake.id.data);
+            EXPECT_EQ(seqs[number], 0);
+            seqs[number] = seq;
+        }
+    }
+    for (uint64_t number = 0; number < TRACE_COUNT; number++) {
+        const struct result *result = &trace->results[number];
+        if (trace->is_answered[number] && result->accepted) {
+            EXPECT_TRUE(seqs[number] > 0);
+            const struct entry *entry = &setup->world.journal.entries[seqs[number] - 1];
+            EXPECT_TRUE(bytes_equal(result->chain, (struct bytes){entry->chain, CHAIN_SIZE}));
+            EXPECT_EQ(result->position, intake_at(setup, seqs[number]).position);
+        }
+    }
+}
+
+/* The rows that a last checkpoint leaves, as text; ids lie in pieces as they were saved. */
+static struct buffer final_rows(struct setup *setup)
+{
+    struct buffer text = {0};
+
+    stage_stop(setup->stage);
+    settle(setup);
+    restart(setup); /* Sorts the rows. */
+    for (size_t i = 0; i < setup->world.journal.row_count; i++) {
+        const struct fake_row *row = &setup->world.journal.rows[i];
+        bool is_market = row->table >= MARKET_ROWS_FIRST && row->table <= MARKET_ROWS_LAST;
+        if (is_market || row->table == SUBMITTER_ROWS) {
+            buffer_format(&text, "%u ", row->table);
+            buffer_append(&text, row->key.data, row->key.size);
+            buffer_append(&text, row->value.data, row->value.size);
+        }
+    }
+    return text;
+}
+
+/* The state that crashes and checkpoints led to is the one that the entries alone give. */
+static void check_state(struct setup *setup)
+{
+    struct setup fresh;
+
+    settle(setup);
+    struct buffer rows = final_rows(setup);
+    open_setup(&fresh);
+    crash(&fresh);
+    fresh.world.journal.head.last = 0;
+    for (uint64_t seq = 1; seq <= last_seq(setup); seq++) {
+        fake_journal_append(&fresh.world.journal, &setup->world.journal.entries[seq - 1]);
+    }
+    start(&fresh);
+    fresh.world.pending = NULL; /* The tick of the start is not of the story. */
+    crash(&fresh);
+    fresh.world.space = 0;
+    start(&fresh);
+    struct buffer expected = final_rows(&fresh);
+    EXPECT_TRUE(bytes_equal(buffer_view(&rows), buffer_view(&expected)));
+    buffer_deinit(&rows);
+    buffer_deinit(&expected);
+    close_setup(&fresh);
+}
+
+static void crash_and_resend(struct setup *setup, uint64_t seed, struct trace *trace, uint64_t sent)
+{
+    restart(setup);
+    for (uint64_t number = 0; number < sent; number++) {
+        if (!trace->is_answered[number]) {
+            add_random(setup, seed, number);
+            submit(setup);
+        }
+    }
+}
+
+static void every_acknowledged_command_is_in_the_feed_exactly_once(void)
+{
+    for (test_seed = 1; test_seed <= SEED_COUNT; test_seed++) {
+        struct setup setup;
+        struct trace trace = {0};
+        uint64_t random = test_seed;
+        uint64_t sent = 0;
+
+        open_setup(&setup);
+        setup.options.checkpoint_entries = 1 + random_below(&random, 40);
+        while (sent < TRACE_COUNT) {
+            switch (random_below(&random, 12)) {
+            case 0:
+                crash_and_resend(&setup, test_seed, &trace, sent);
+                break;
+            case 1:
+            case 2:
+            case 3:
+                fake_world_write(&setup.world);
+                break;
+            case 4:
+            case 5:
+            case 6:
+                fake_world_tell(&setup.world, setup.stage);
+                break;
+            case 7:
+                fake_world_pass(&setup.world, setup.stage, 600);
+                break;
+            case 8: /* Once more, for no reason. */
+                add_random(&setup, test_seed, random_below(&random, sent + 1));
+                submit(&setup);
+                break;
+            default:
+                for (uint64_t i = 1 + random_below(&random, 5); i > 0 && sent < TRACE_COUNT; i--) {
+                    add_random(&setup, test_seed, sent++);
+                }
+                submit(&setup);
+                break;
+            }
+            collect(&setup, &trace);
+        }
+        settle(&setup);
+        collect(&setup, &trace);
+        check_feed(&setup, &trace);
+        check_state(&setup);
+        close_setup(&setup);
+    }
+    test_seed = 0;
+}
+
+static const struct test_case cases[] = {
+    CASE(an_answer_leaves_after_the_commit),
+    CASE(answers_come_in_the_order_of_the_submits),
+    CASE(what_needs_no_commit_is_answered_at_once),
+    CASE(results_stand_in_the_order_of_the_commands),
+    CASE(each_submitter_has_its_own_positions),
+    CASE(the_same_id_and_body_get_the_same_answer_for_ever),
+    CASE(the_same_id_with_another_body_is_a_conflict),
+    CASE(a_refused_id_may_be_used_again),
+    CASE(an_unknown_reference_names_its_field_and_the_nearest_id),
+    CASE(a_command_that_breaks_a_rule_is_refused_with_its_field),
+    CASE(what_is_implausible_is_taken_and_held_back),
+    CASE(what_was_released_is_not_held_back_when_it_is_put_again),
+    CASE(below_the_floor_of_space_commands_are_refused_until_there_is_more),
+    CASE(beyond_the_limit_of_ids_commands_are_refused),
+    CASE(an_entry_that_cannot_be_read_is_no_conflict),
+    CASE(a_tick_comes_every_tick_ms),
+    CASE(time_never_goes_back_when_the_clock_does),
+    CASE(a_message_that_makes_no_sense_is_refused),
+    CASE(a_client_that_is_gone_delays_nobody),
+    CASE(every_acknowledged_command_is_in_the_feed_exactly_once),
+};
+
+int main(int argc, char **argv)
+{
+    return run_cases(cases, COUNT_OF(cases), argc, argv);
+}
