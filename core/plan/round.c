@@ -186,7 +186,7 @@ static void add_small_needs(struct plan *plan, struct repair *repair)
 
     mark_fragmented(repair, &offers);
     marks_sort(&offers);
-    for (size_t i = 0; i < offers.count; i++) {
+    for (size_t i = 0; i < offers.count && offers.items[i] < repair->offer_count; i++) {
         uint32_t offer = repair->offer_numbers[offers.items[i]];
         marks_add(&products, plan->market->offers[offer].product);
     }

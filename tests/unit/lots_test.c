@@ -175,7 +175,9 @@ static void what_keeps_to_lots_stays_as_it_is(void)
         struct instance again = instance;
         again.problem.pairs = again.pairs;
         lots_repair(&again.problem);
-        EXPECT_EQ(memcmp(instance.pairs, again.pairs, sizeof instance.pairs), 0);
+        for (size_t i = 0; i < instance.problem.pair_count; i++) {
+            EXPECT_EQ(again.pairs[i].units, instance.pairs[i].units);
+        }
     }
 }
 
