@@ -29,7 +29,7 @@ struct lots_problem {
     size_t need_count;
     const int64_t *offers; /* Units that each may give, what is proposed included. */
     size_t offer_count;
-    struct lots_pair *pairs; /* By ascending (need, offer). */
+    struct lots_pair *pairs; /* By ascending need. */
     size_t pair_count;
 };
 

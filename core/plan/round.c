@@ -130,13 +130,14 @@ static int compare_needs(const void *left, const void *right, void *context)
     return (a > b) - (a < b);
 }
 
-/* Whether the index names an offer that a need gets less than a lot from. */
+/* Marks the offers that a need gets less than a lot from. */
 static void mark_fragmented(const struct repair *repair, struct marks *offers)
 {
+    ENSURE(repair->pair_count == 0 || repair->offer_numbers != NULL);
     for (size_t i = 0; i < repair->pair_count; i++) {
         const struct lots_pair *pair = &repair->pairs[i];
         if (pair->units > 0 && pair->units < repair->needs[pair->need].lot) {
-            marks_add(offers, pair->offer);
+            marks_add(offers, repair->offer_numbers[pair->offer]);
         }
     }
 }
@@ -154,7 +155,7 @@ static void add_small_need(struct plan *plan, struct repair *repair, uint32_t nu
         return;
     }
     for (size_t i = 0; i < offers->count; i++) {
-        uint32_t offer = repair->offer_numbers[offers->items[i]];
+        uint32_t offer = offers->items[i];
         if (plan->market->offers[offer].product != need->product ||
             plan_is_excluded(plan, number, offer)) {
             continue;
@@ -164,7 +165,7 @@ static void add_small_need(struct plan *plan, struct repair *repair, uint32_t nu
             GROW(repair->pairs, repair->pair_capacity, pair_count + 1);
             repair->pairs[pair_count++] = (struct lots_pair){
                 .need = (uint32_t)repair->need_count,
-                .offer = offers->items[i],
+                .offer = offer_index(plan, repair, offer),
                 .cost = match.cost,
             };
         }
@@ -186,9 +187,8 @@ static void add_small_needs(struct plan *plan, struct repair *repair)
 
     mark_fragmented(repair, &offers);
     marks_sort(&offers);
-    for (size_t i = 0; i < offers.count && offers.items[i] < repair->offer_count; i++) {
-        uint32_t offer = repair->offer_numbers[offers.items[i]];
-        marks_add(&products, plan->market->offers[offer].product);
+    for (size_t i = 0; i < offers.count; i++) {
+        marks_add(&products, plan->market->offers[offers.items[i]].product);
     }
     marks_sort(&products);
     for (size_t i = 0; i < products.count; i++) {
