@@ -43,6 +43,10 @@ enum option_bit { /* Which options a command takes beside the common ones. */
                   OPTION_LIMIT = 1 << 10,
                   OPTION_DRY_RUN = 1 << 11,
                   OPTION_FORMAT = 1 << 12,
+                  OPTION_OFFLINE = 1 << 13, /* --fairness, --lot, --set */
+                  OPTION_EVERY = 1 << 14,
+                  OPTION_OUT = 1 << 15,
+                  OPTION_PROVE = 1 << 16,
 };
 
 struct options {
@@ -60,6 +64,12 @@ struct options {
     int limit;
     int dry_run;
     char *format;
+    char *fairness;
+    int lot;
+    char **set;
+    char *every;
+    char *out;
+    int prove;
 };
 
 struct cli {
@@ -170,6 +180,8 @@ int run_verify(struct cli *cli);
 int run_backup(struct cli *cli);
 int run_restore(struct cli *cli);
 int run_replay(struct cli *cli);
+int run_plan(struct cli *cli);
+int run_backtest(struct cli *cli);
 int run_config(struct cli *cli);
 int run_version(struct cli *cli);
 int run_help(struct cli *cli);

@@ -65,6 +65,10 @@ const struct verb verbs[] = {
      run_verify},
     {"replay", "[DIR]", 0, 1, 0,
      "decides everything again from the intake journal and compares each byte", run_replay},
+    {"plan", "DIR", 1, 1, OPTION_OFFLINE | OPTION_OUT | OPTION_PROVE | OPTION_LIMIT,
+     "the whole decision on a scenario folder, without a daemon", run_plan},
+    {"backtest", "DIR", 1, 1, OPTION_OFFLINE | OPTION_EVERY,
+     "a scenario folder in virtual time, decided in rounds; how good that is", run_backtest},
     {"backup", "DIR", 1, 1, 0, "copies all journals, also while the system runs", run_backup},
     {"restore", "DIR", 1, 1, OPTION_YES, "puts a backup into an empty data directory", run_restore},
     {"config show", "", 0, 0, 0, "every setting in force", run_config},
@@ -113,6 +117,21 @@ static const struct option_entry option_entries[] = {
      OPTION_DRY_RUN},
     {{"format", 0, POPT_ARG_STRING, &options.format, 0, "text, json or nagios", "NAME"},
      OPTION_FORMAT},
+    {{"fairness", 0, POPT_ARG_STRING, &options.fairness, 0,
+      "none, or tranches as configured (default)", "NAME"},
+     OPTION_OFFLINE},
+    {{"lot", 0, POPT_ARG_INT, &options.lot, 0, "this lot for every product", "N"}, OPTION_OFFLINE},
+    {{"set", 0, POPT_ARG_ARGV, &options.set, 0, "a key of the configuration; may be repeated",
+      "KEY=VALUE"},
+     OPTION_OFFLINE},
+    {{"every", 0, POPT_ARG_STRING, &options.every, 0,
+      "a round each 7d (default), 1d, 12h ..., or after each event", "TIME"},
+     OPTION_EVERY},
+    {{"out", 0, POPT_ARG_STRING, &options.out, 0,
+      "writes assignments.csv, unmet.csv and prices.csv there", "DIR"},
+     OPTION_OUT},
+    {{"check", 0, POPT_ARG_NONE, &options.prove, 0, "proves that the plan is the optimum", NULL},
+     OPTION_PROVE},
 };
 static struct poptOption popt_table[COUNT_OF(option_entries) + 2];
 
@@ -123,6 +142,8 @@ static bool is_given(const struct option_entry *entry)
     switch (entry->popt.argInfo & POPT_ARG_MASK) {
     case POPT_ARG_STRING:
         return *(char *const *)target != NULL;
+    case POPT_ARG_ARGV:
+        return *(char **const *)target != NULL;
     case POPT_ARG_LONGLONG:
         return *(const long long *)target != 0;
     default:

@@ -84,7 +84,8 @@ uint32_t names_add(struct names *names, struct bytes name)
     ENSURE(names->count < NAME_NONE - 1);
     buffer_append(&names->text, name.data, name.size);
     GROW(names->ends, names->ends_capacity, (size_t)names->count + 1);
-    names->ends[names->count] = names->text.size;
+    ENSURE(names->text.size <= UINT32_MAX);
+    names->ends[names->count] = (uint32_t)names->text.size;
     names->slots[at] = make_slot(hash, names->count);
     return names->count++;
 }

@@ -13,7 +13,7 @@
 
 struct names {
     struct buffer text; /* Every name, one behind the other. */
-    size_t *ends;       /* Where name i ends in `text`. */
+    uint32_t *ends;     /* Where name i ends in `text`, which holds less than 4 GB. */
     size_t ends_capacity;
     uint32_t count;
     uint64_t *slots; /* Open addressing: half of the hash, then number + 1; or 0. */

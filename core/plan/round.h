@@ -1,0 +1,35 @@
+/*
+ * round.h - what the plan proposes becomes final at once: for decisions by rounds, offline.
+ *
+ * A round keeps to lots (core/plan/lots.h), so it may give a need other units than the flow does;
+ * what it gives is committed like an assignment that both parties accepted, and the next settle
+ * fits the rest around it.
+ */
+#ifndef CORE_PLAN_ROUND_H
+#define CORE_PLAN_ROUND_H
+
+#include "core/plan/plan.h"
+
+struct plan_decision {
+    uint32_t need, offer;
+    uint64_t assignment; /* Its number. */
+    int64_t units;
+    uint32_t cost, kilometres;
+    bool fills_need;    /* Nothing is left to serve, */
+    bool empties_offer; /* or to give. */
+};
+
+struct plan_round {
+    struct plan_decision *decisions;
+    size_t count;
+    size_t capacity;
+    uint64_t fragments; /* Proposals that were smaller than a lot. */
+};
+
+/* Commits what is proposed among `numbers`, assignments that changed since the round before, and
+ * fills `round`, which the caller owns (plan_round_deinit), by ascending (need, offer). The plan is
+ * settled before and not after. What is given up for its size stays proposed. */
+void plan_round(struct plan *plan, const uint64_t *numbers, size_t count, struct plan_round *round);
+void plan_round_deinit(struct plan_round *round);
+
+#endif
