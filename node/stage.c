@@ -309,9 +309,21 @@ static void publish(struct stage *stage, const struct batch *batch)
     }
 }
 
-void stage_committed(struct stage *stage, struct batch *batch, enum status status)
+/* What became durable goes to followers and clients. */
+static void tell(struct stage *stage, const struct batch *batch)
 {
     const struct role *role = stage->options.role;
+
+    if (batch->entry_count > 0) {
+        publish(stage, batch);
+    }
+    if (batch->entry_count > 0 && role->committed != NULL) {
+        role->committed(stage->options.state, &stage->head, batch->entries, batch->entry_count);
+    }
+}
+
+void stage_committed(struct stage *stage, struct batch *batch, enum status status)
+{
 
     ENSURE(batch == stage->committing);
     if (status != STATUS_OK) {
@@ -325,15 +337,15 @@ void stage_committed(struct stage *stage, struct batch *batch, enum status statu
         const struct entry *last = &batch->entries[batch->entry_count - 1];
         stage->head.last = last->seq;
         memcpy(stage->head.chain, last->chain, sizeof last->chain);
-        publish(stage, batch);
     }
     stage->head.oldest = max_u64(stage->head.oldest, batch->trim_upto + 1);
-    if (batch->entry_count > 0 && role->committed != NULL) {
-        role->committed(stage->options.state, &stage->head, batch->entries, batch->entry_count);
-    }
-    batch_clear(batch);
+
+    /* The next commit runs while this one is told. Nothing is appended until it has been, so the
+     * batch may be the open one already. */
     stage->committing = NULL;
     hand_over(stage);
+    tell(stage, batch);
+    batch_clear(batch);
     if (stage->state == STAGE_STOPPING && stage->committing == NULL) {
         stage->state = STAGE_STOPPED;
     }
