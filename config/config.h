@@ -43,7 +43,7 @@ struct config {
     struct {
         uint32_t map_size_gb;        /* 64: how far each role's file may grow */
         uint32_t reserve_mb;         /* 64: set aside on disk ahead of use */
-        uint32_t checkpoint_entries; /* 5,000 */
+        uint32_t checkpoint_entries; /* 200 */
     } journal;
     struct {
         uint32_t restart_ms_min; /* 100: back-off of the supervisor */

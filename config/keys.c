@@ -62,7 +62,7 @@ const struct key CONFIG_KEYS[CONFIG_KEY_COUNT] = {
     NUMBER(dispatch, keep_events, 0, 0, UINT32_MAX),
     NUMBER(journal, map_size_gb, 64, 1, 16384),
     NUMBER(journal, reserve_mb, 64, 0, 1048576),
-    NUMBER(journal, checkpoint_entries, 5000, 1, 1000000000),
+    NUMBER(journal, checkpoint_entries, 200, 1, 1000000000),
     NUMBER(supervisor, restart_ms_min, 100, 1, 600000),
     NUMBER(supervisor, restart_ms_max, 5000, 1, 600000),
     NUMBER(supervisor, stop_seconds, 10, 1, 3600),
