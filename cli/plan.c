@@ -191,7 +191,10 @@ static int64_t level_of(int64_t price)
 
 static uint8_t class_of_level(int64_t level)
 {
-    return level <= 0 ? 0 : (uint8_t)(CLASS_COUNT - (level - 1) / TRANCHE_COUNT);
+    if (level <= 0) {
+        return 0;
+    }
+    return (uint8_t)(CLASS_COUNT - (level - 1) / TRANCHE_COUNT);
 }
 
 /* The level of the need's next unit. */

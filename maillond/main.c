@@ -12,6 +12,7 @@
 #include "node/supervisor.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <popt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -328,9 +329,19 @@ static void release(struct program *program)
     poptFreeContext(program->popt);
 }
 
+/* State is taken once and kept, by one thread; what a commit takes beside it goes back at once.
+ * So one arena serves both, and holds no memory that nobody uses. */
+static void set_memory(void)
+{
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_TRIM_THRESHOLD, MEGABYTE);
+}
+
 int main(int argc, char **argv)
 {
     struct program program = {.role = NULL};
+
+    set_memory();
     int code = read_arguments(&program, argc, (const char **)argv);
 
     umask(027);
