@@ -3,7 +3,7 @@
  */
 #include "proto/table.h"
 
-static const struct choice ROLES[] = {
+const struct choice ROLE_CHOICES[] = {
     {"requester", ROLE_REQUESTER}, {"offerer", ROLE_OFFERER},
     {"supplier", ROLE_SUPPLIER},   {"expert", ROLE_EXPERT},
     {"operator", ROLE_OPERATOR},   {"procurement", ROLE_PROCUREMENT},
@@ -125,7 +125,7 @@ static enum status check_capacity(const void *record, struct refusal *refusal)
 static const struct field party_put_fields[] = {
     ID(party_put, party, "party", .text = "Id of the organisation."),
     TEXT(party_put, name, "name", 0, NAME_SIZE_MAX, .text = "Name for people."),
-    SET(party_put, roles, "roles", ROLES, .required = true, .text = "What it does here."),
+    SET(party_put, roles, "roles", ROLE_CHOICES, .required = true, .text = "What it does here."),
     TEXT(party_put, departement, "departement", 0, 8, .text = "INSEE code."),
     TEXT(party_put, region, "region", 0, NAME_SIZE_MAX, .text = "Region."),
     TEXT(party_put, country, "country", 2, 2, .absent_text = "FR", .text = "ISO 3166-1 alpha-2."),

@@ -51,7 +51,7 @@ static const struct field party_fields[] = {
     LABEL(party_row, departement, "departement", .text = "INSEE code."),
     LABEL(party_row, region, "region", .text = "Region."),
     LABEL(party_row, country, "country", .text = "Country."),
-    UNITS(party_row, roles, "roles", .text = "Bits of its roles."),
+    SET(party_row, roles, "roles", ROLE_CHOICES, .required = true, .text = "What it does here."),
 };
 const struct message PARTY_ROW = MESSAGE("party", party_row, party_fields, .text = "A party.");
 
