@@ -73,6 +73,7 @@ static int list(struct cli *cli, struct snapshot *request, uint64_t limit, uint6
             role_ask(cli, "dispatch", &SNAPSHOT, request, &ROWS, &rows, &arena);
         if (status != MAILLON_OK) {
             arena_deinit(&arena);
+            buffer_deinit(&table.cells);
             return complain(exit_of(status), "the dispatcher in \"%s\" does not answer: %s",
                             cli->data, maillon_status_name(status));
         }

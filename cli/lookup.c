@@ -150,6 +150,7 @@ static int list(struct cli *cli, struct lookup *request, uint64_t limit)
             role_ask(cli, "allocate", &LOOKUP, request, &ROWS, &rows, &arena);
         if (status != MAILLON_OK) {
             arena_deinit(&arena);
+            buffer_deinit(&table.cells);
             return complain_answer(cli, status);
         }
         const struct raw_item *items = rows.rows.items;
@@ -166,6 +167,7 @@ static int list(struct cli *cli, struct lookup *request, uint64_t limit)
     if (!cli->is_json) {
         table_print(&table);
     }
+    buffer_deinit(&table.cells);
     arena_deinit(&arena);
     return EXIT_DONE;
 }

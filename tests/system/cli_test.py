@@ -1,6 +1,7 @@
 """cli_test.py - every verb of maillon, its exit status and what it prints."""
 import csv
 import json
+import shutil
 import sys
 
 from system import ROLES, System
@@ -158,6 +159,21 @@ def a_running_system_is_backed_up_and_restored_elsewhere(system):
         other.assert_journals_are_good()
 
 
+def the_intake_journal_alone_gives_everything_again(system):
+    events = system.json("watch", "--after", "0", "--until-idle")
+    with System() as other:
+        assert other.stop() == 0
+        other.data = other.folder / "made-again"
+        expect(system.maillon("backup", "last"), DONE)
+        expect(other.maillon("restore", system.folder / "last", "--yes"), DONE)
+        for role in ROLES[1:]:
+            shutil.rmtree(other.data / role)
+        other.start().wait_idle()
+        assert other.json("watch", "--after", "0", "--until-idle") == events
+        assert other.stop() == 0
+        other.assert_journals_are_good()
+
+
 def the_configuration_is_checked_with_its_place(system):
     expect(system.maillon("config", "show"), DONE, "tick_seconds: 60")
     expect(system.maillon("config", "check"), DONE)
@@ -205,6 +221,7 @@ def main():
                   an_assignment_goes_its_way_by_the_answers_of_both,
                   decisions_are_explained_and_followed,
                   a_running_system_is_backed_up_and_restored_elsewhere,
+                  the_intake_journal_alone_gives_everything_again,
                   the_configuration_is_checked_with_its_place, usage_is_told,
                   a_stopped_system_is_unreachable_and_its_journals_are_read, given=[system])
 
