@@ -469,6 +469,7 @@ static void kills_lose_nothing_and_double_nothing(void)
         }
     }
     pump(&bench, 10000, 10000);
+    wait_until(&bench, "source", 10000);
     wait_until(&bench, "follower", 10000);
     EXPECT_EQ(stop(source), 0);
     EXPECT_EQ(stop(follower), 0);
