@@ -22,6 +22,13 @@ struct example {
     struct measures measures;
 };
 
+static void close_example(struct example *example)
+{
+    names_deinit(&example->parties);
+    names_deinit(&example->products);
+    measure_deinit(&example->measures);
+}
+
 static uint32_t number(struct names *names, const char *text)
 {
     return names_add(names, bytes_from_text(text));
@@ -100,7 +107,7 @@ static void requests_in_two_rows_count_once(void)
     expect_near(example.measures.fill_median, 0.25, "median");
     expect_near(example.measures.fill_gini, 0.5, "Gini");
     expect_near(example.measures.holding_days, 2, "holding_days");
-    measure_deinit(&example.measures);
+    close_example(&example);
 }
 
 static void a_shipment_is_one_time_offerer_and_requester(void)
@@ -117,7 +124,7 @@ static void a_shipment_is_one_time_offerer_and_requester(void)
     finish(&example);
     EXPECT_EQ(example.measures.shipments, 2);
     expect_near(example.measures.shipments_per_offerer, 2, "shipments_per_offerer");
-    measure_deinit(&example.measures);
+    close_example(&example);
 }
 
 static void miles_are_those_of_the_sphere(void)
@@ -290,7 +297,7 @@ static void all_22_published_figures_come_out(void)
         expect_near(value, atof(metrics.cells[i][3]), name);
     }
     EXPECT_EQ(count, 22);
-    measure_deinit(&example.measures);
+    close_example(&example);
 }
 
 int main(int argc, char **argv)
