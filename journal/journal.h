@@ -170,4 +170,8 @@ struct journal_space {
 };
 MUST_USE enum status journal_space(struct journal *journal, struct journal_space *space);
 
+/* Gives the pages of the file that the process has mapped back to the kernel. They stay in its
+ * cache and come back when they are read. Any thread may call it at any time. */
+void journal_release_pages(struct journal *journal);
+
 #endif

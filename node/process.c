@@ -36,6 +36,7 @@
 #define DRAIN_MS_MAX 1000
 #define CLIENT_RECEIVE_COUNT_MAX 256
 #define SPACE_WARN_PERCENT 70
+#define MAPPED_SIZE_MAX ((uint64_t)24 * 1024 * 1024) /* Of files, the program itself included. */
 
 struct process {
     struct process_options options;
@@ -314,18 +315,26 @@ static void on_wake(void *context)
 
 /* --- Figures --------------------------------------------------------- */
 
-static uint64_t resident_bytes(void)
+struct memory {
+    uint64_t resident; /* Bytes in all. */
+    uint64_t mapped;   /* Of them pages of files. */
+};
+
+static struct memory memory_of_process(void)
 {
-    unsigned long pages = 0;
+    unsigned long resident = 0;
+    unsigned long mapped = 0;
+    uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
     FILE *file = fopen("/proc/self/statm", "re");
 
     if (file != NULL) {
-        if (fscanf(file, "%*u %lu", &pages) != 1) {
-            pages = 0;
+        if (fscanf(file, "%*u %lu %lu", &resident, &mapped) != 2) {
+            resident = 0;
+            mapped = 0;
         }
         fclose(file);
     }
-    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    return (struct memory){.resident = resident * page_size, .mapped = mapped * page_size};
 }
 
 static void collect_metrics(struct process *process)
@@ -348,7 +357,7 @@ static void collect_metrics(struct process *process)
     metrics->space_free = space_free(&process->space);
     metrics->disk_free = process->space.disk_free;
     metrics->reader_age = process->space.oldest_reader_age;
-    metrics->memory = resident_bytes();
+    metrics->memory = memory_of_process().resident;
 }
 
 static void render_metrics(void *context, struct buffer *target)
@@ -376,6 +385,9 @@ static void look_at_space(struct process *process)
         return;
     }
     process->space_asked_ms = now;
+    if (memory_of_process().mapped > MAPPED_SIZE_MAX) {
+        journal_release_pages(process->journal);
+    }
     enum status status = journal_space(process->journal, &process->space);
     if (status != STATUS_OK) {
         log_warn("the journal's space is not known", LOG_STATUS(status));

@@ -582,6 +582,36 @@ static void the_age_of_the_oldest_view_is_counted(void)
     leave_place();
 }
 
+static uint64_t mapped_pages(void)
+{
+    unsigned long mapped = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+
+    ENSURE(file != NULL);
+    ENSURE(fscanf(file, "%*u %*u %lu", &mapped) == 1);
+    fclose(file);
+    return mapped;
+}
+
+static void pages_given_back_come_again_when_they_are_read(void)
+{
+    enter_place();
+    struct journal *journal = open_journal("feed");
+
+    for (int i = 0; i < 20; i++) {
+        append(journal, 1000);
+    }
+    EXPECT_EQ(read_all(journal, 1), 20000);
+    uint64_t before = mapped_pages();
+    journal_release_pages(journal);
+    EXPECT_TRUE(mapped_pages() + 100 < before);
+    EXPECT_EQ(read_all(journal, 1), 20000);
+    append(journal, 10);
+    EXPECT_EQ(read_all(journal, 1), 20010);
+    journal_close(journal);
+    leave_place();
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -607,6 +637,7 @@ int main(int argc, char **argv)
         CASE(space_is_reserved_ahead_and_counted),
         CASE(no_room_for_the_reserve_is_full),
         CASE(the_age_of_the_oldest_view_is_counted),
+        CASE(pages_given_back_come_again_when_they_are_read),
     };
 
     return run_cases(cases, COUNT_OF(cases), argc, argv);
