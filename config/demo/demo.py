@@ -279,16 +279,16 @@ def main():
     try:
         system = System(options.build.resolve(), folder)
         play(system, Scenario(tables), folder)
-        system.stop()
         title("done")
         return 0
     except (Trouble, subprocess.TimeoutExpired, KeyboardInterrupt) as trouble:
         say(f"\nthe demo stops: {trouble or 'interrupted'}")
         if system is not None:
-            system.stop()
             say(system.log_tail())
         return 1
     finally:
+        if system is not None:
+            system.stop()
         if not options.keep:
             shutil.rmtree(folder, ignore_errors=True)
 
