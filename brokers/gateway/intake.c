@@ -5,6 +5,7 @@
  * everything accepted before it, also in the same message.
  */
 #include "brokers/gateway/state.h"
+#include "core/life/life.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -97,6 +98,24 @@ static bool check_references(const struct market *market, uint16_t kind,
     }
 }
 
+/* A decline or a cancellation gives its reason from the closed list. */
+static bool check_reason(uint16_t kind, const union command *command, struct refusal *refusal)
+{
+    struct buffer list = {0};
+
+    if ((kind != KIND_ASSIGNMENT_DECLINE && kind != KIND_ASSIGNMENT_CANCEL) ||
+        life_is_reason(command->assignment.reason)) {
+        return true;
+    }
+    for (const char *const *reason = life_reasons(); *reason != NULL; reason++) {
+        buffer_format(&list, "%s%s", list.size == 0 ? "" : ", ", *reason);
+    }
+    refuse(refusal, CODE_RANGE, "reason", "");
+    snprintf(refusal->why, sizeof refusal->why, "one of %.*s", BYTES_ARGS(buffer_view(&list)));
+    buffer_deinit(&list);
+    return false;
+}
+
 /* What the market says to a command it did not take. */
 static bool check_outcome(enum outcome outcome, struct refusal *refusal)
 {
@@ -172,7 +191,8 @@ static bool admit(struct gateway *gateway, const struct message *message, struct
     struct market_change change;
 
     if (proto_decode(message, body, &gateway->arena, command, refusal) != STATUS_OK ||
-        !check_references(gateway->market, message->kind, command, refusal)) {
+        !check_references(gateway->market, message->kind, command, refusal) ||
+        !check_reason(message->kind, command, refusal)) {
         return false;
     }
     bool is_implausible = market_is_implausible(gateway->market, message->kind, command);

@@ -116,6 +116,7 @@ def an_assignment_goes_its_way_by_the_answers_of_both(system):
     assert state_of(system, first) == "received"
     expect(answer("cancel", first, "f", "--reason", "price"), NO)
     expect(answer("decline", second, "f"), DATA, "--reason")
+    expect(answer("decline", second, "f", "--reason", "mood"), DATA, "reason: one of no_supply")
     expect(answer("decline", second, "f", "--reason", "price"), DONE)
     assert state_of(system, second) == "declined"
     expect(system.maillon("assignment", "accept", first), DATA, "--party")
