@@ -184,8 +184,7 @@ static void take_verdict(struct answering *answering, const struct answer_event 
                (unsigned long long)event->assignment);
         return;
     }
-    bool is_unknown = bytes_equal(event->code, bytes_from_text(CODE_UNKNOWN)) ||
-                      bytes_equal(event->code, bytes_from_text(CODE_DENIED));
+    bool is_unknown = bytes_equal(event->code, bytes_from_text(CODE_UNKNOWN));
     answering->code = complain(is_unknown ? EXIT_NOT_FOUND : EXIT_NO, "%.*s: %.*s",
                                BYTES_ARGS(event->code), BYTES_ARGS(event->why));
 }

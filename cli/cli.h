@@ -138,12 +138,10 @@ enum maillon_status role_ask(const struct cli *cli, const char *role, const stru
                              struct arena *arena);
 enum maillon_status role_report(const struct cli *cli, const char *role, struct report *report,
                                 struct arena *arena);
-uint64_t report_counter(const struct report *report, const char *name);
 
 /* Waits until everything taken in by now has reached the dispatcher's stream; gives its last
  * position. */
 enum maillon_status wait_until_idle(const struct cli *cli, uint64_t *last);
-bool is_caught_up(const struct cli *cli, const uint64_t target[ROLE_COUNT]);
 
 /* cli/submit.c: many commands through one connection. */
 struct submitted; /* One command on its way. */

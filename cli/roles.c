@@ -61,34 +61,6 @@ enum maillon_status role_report(const struct cli *cli, const char *role, struct 
     return role_ask(cli, role, &STATUS, &request, &REPORT, report, arena);
 }
 
-uint64_t report_counter(const struct report *report, const char *name)
-{
-    const struct counter *counters = report->counters.items;
-
-    for (size_t i = 0; i < report->counters.count; i++) {
-        if (bytes_equal(counters[i].name, bytes_from_text(name))) {
-            return counters[i].value;
-        }
-    }
-    return 0;
-}
-
-/* Each role's own feed as long as its upstream's entries ask for; target[i] is of feed i. */
-bool is_caught_up(const struct cli *cli, const uint64_t target[ROLE_COUNT])
-{
-    struct arena arena = {0};
-    struct report report;
-    bool is_done = true;
-
-    for (size_t i = 1; i < ROLE_COUNT && is_done; i++) {
-        is_done = role_report(cli, ROLE_NAMES[i], &report, &arena) == MAILLON_OK && report.ready &&
-                  report.cursor >= target[i - 1];
-        arena_reset(&arena);
-    }
-    arena_deinit(&arena);
-    return is_done;
-}
-
 enum maillon_status wait_until_idle(const struct cli *cli, uint64_t *last)
 {
     struct arena arena = {0};

@@ -20,28 +20,17 @@ struct entry *batch_append(struct batch *batch, const struct entry *entry)
     return added;
 }
 
-static void add_row(struct batch *batch, const struct batch_row *row, struct bytes key,
-                    struct bytes value)
-{
-    GROW(batch->rows, batch->row_capacity, batch->row_count + 1);
-    struct batch_row *added = &batch->rows[batch->row_count++];
-    *added = *row;
-    added->key_start = batch->rows_bytes.size;
-    added->key_size = key.size;
-    buffer_append(&batch->rows_bytes, key.data, key.size);
-    added->value_start = batch->rows_bytes.size;
-    added->value_size = value.size;
-    buffer_append(&batch->rows_bytes, value.data, value.size);
-}
-
 void batch_put_row(struct batch *batch, uint8_t table, struct bytes key, struct bytes value)
 {
-    add_row(batch, &(struct batch_row){.table = table}, key, value);
-}
-
-void batch_delete_row(struct batch *batch, uint8_t table, struct bytes key)
-{
-    add_row(batch, &(struct batch_row){.table = table, .is_deleted = true}, key, (struct bytes){0});
+    GROW(batch->rows, batch->row_capacity, batch->row_count + 1);
+    struct batch_row *row = &batch->rows[batch->row_count++];
+    row->table = table;
+    row->key_start = batch->rows_bytes.size;
+    row->key_size = key.size;
+    buffer_append(&batch->rows_bytes, key.data, key.size);
+    row->value_start = batch->rows_bytes.size;
+    row->value_size = value.size;
+    buffer_append(&batch->rows_bytes, value.data, value.size);
 }
 
 struct bytes batch_body(const struct batch *batch, size_t index)
@@ -103,8 +92,7 @@ static enum status write_rows(const struct batch *batch, struct journal_transact
         const struct batch_row *row = &batch->rows[i];
         struct bytes key = {.data = bytes + row->key_start, .size = row->key_size};
         struct bytes value = {.data = bytes + row->value_start, .size = row->value_size};
-        status = row->is_deleted ? journal_delete_row(txn, row->table, key)
-                                 : journal_put_row(txn, row->table, key, value);
+        status = journal_put_row(txn, row->table, key, value);
     }
     return status;
 }

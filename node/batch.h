@@ -10,7 +10,6 @@
 
 struct batch_row {
     uint8_t table;
-    bool is_deleted;
     size_t key_start; /* In `rows_bytes`. */
     size_t key_size;
     size_t value_start;
@@ -36,7 +35,6 @@ struct batch {
 /* Adds an entry and copies its body. The result is borrowed until the next append. */
 struct entry *batch_append(struct batch *batch, const struct entry *entry);
 void batch_put_row(struct batch *batch, uint8_t table, struct bytes key, struct bytes value);
-void batch_delete_row(struct batch *batch, uint8_t table, struct bytes key);
 
 /* Borrowed until the next append. */
 struct bytes batch_body(const struct batch *batch, size_t index);

@@ -122,14 +122,6 @@ void effect_append(struct effects *effects, uint16_t kind, struct bytes body)
     batch_append(stage->open, &entry);
 }
 
-bool effect_has_room(const struct effects *effects, size_t entry_count, size_t size)
-{
-    const struct batch *open = effects->stage->open;
-
-    return open->entry_count + entry_count <= STAGE_BATCH_ENTRY_COUNT_MAX &&
-           open->bodies.size + size <= STAGE_BATCH_SIZE_MAX;
-}
-
 uint64_t effect_next_seq(const struct effects *effects)
 {
     return effects->stage->next_seq;
@@ -139,12 +131,6 @@ void rows_put(struct rows_out *rows, uint8_t table, struct bytes key, struct byt
 {
     ENSURE(table > STAGE_ROW_TABLE);
     batch_put_row(rows->batch, table, key, value);
-}
-
-void rows_delete(struct rows_out *rows, uint8_t table, struct bytes key)
-{
-    ENSURE(table > STAGE_ROW_TABLE);
-    batch_delete_row(rows->batch, table, key);
 }
 
 void report_count(struct report_out *out, const char *name, uint64_t value)

@@ -30,17 +30,12 @@ struct effects; /* What a step wants done; valid during the step. */
 /* Appends an entry to the own feed. The body is copied. Time and cause are the stage's matter. */
 void effect_append(struct effects *effects, uint16_t kind, struct bytes body);
 
-/* True when the batch has room for `entry_count` entries of `size` bytes in all. A source asks
- * before it takes a message in; stages with upstreams are held back by the stage itself. */
-bool effect_has_room(const struct effects *effects, size_t entry_count, size_t size);
-
 /* The number that the next appended entry will have. */
 uint64_t effect_next_seq(const struct effects *effects);
 
 /* Rows of a checkpoint. Keys and values are copied. */
 struct rows_out;
 void rows_put(struct rows_out *rows, uint8_t table, struct bytes key, struct bytes value);
-void rows_delete(struct rows_out *rows, uint8_t table, struct bytes key);
 
 struct client_message {
     struct bytes peer;   /* Where answers go: a routing id, at most PEER_SIZE_MAX bytes. */

@@ -86,16 +86,6 @@ static void release_row(struct fake_row *row)
     buffer_deinit(&row->value);
 }
 
-static void delete_row(struct fake_journal *journal, uint8_t table, struct bytes key)
-{
-    struct fake_row *row = find_row(journal, table, key);
-
-    if (row != NULL) {
-        release_row(row);
-        *row = journal->rows[--journal->row_count];
-    }
-}
-
 void fake_journal_deinit(struct fake_journal *journal)
 {
     for (uint64_t i = 0; i < journal->head.last; i++) {
@@ -117,11 +107,7 @@ static void write_rows(struct fake_journal *journal, const struct batch *batch)
         struct bytes value = {batch->rows_bytes.data + row->value_start, row->value_size};
         ENSURE(key.size <= JOURNAL_ROW_KEY_SIZE_MAX);
         ENSURE(value.size <= JOURNAL_ROW_SIZE_MAX);
-        if (row->is_deleted) {
-            delete_row(journal, row->table, key);
-        } else {
-            put_row(journal, row->table, key, value);
-        }
+        put_row(journal, row->table, key, value);
     }
 }
 

@@ -22,11 +22,6 @@ void allocate_close(struct allocate *allocate)
     free(allocate);
 }
 
-const struct plan *allocate_plan(const struct allocate *allocate)
-{
-    return allocate->plan;
-}
-
 /* Rows. */
 
 static enum status load(void *state, uint8_t table, struct bytes key, struct bytes value)

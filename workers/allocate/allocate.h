@@ -19,6 +19,5 @@ struct allocate;
 /* The caller owns `*allocate`. */
 void allocate_open(const struct plan_options *options, struct allocate **allocate);
 void allocate_close(struct allocate *allocate);
-const struct plan *allocate_plan(const struct allocate *allocate); /* Borrowed; for reading. */
 
 #endif
