@@ -15,10 +15,12 @@
  *     take        D(s) = c(m,s) + y(s) - next_weight(m)
  *     move        D(s) = c(m,s) + y(s) - v(m) + D(t)        for a sink m that t serves
  *
- * Moves cost at least 0, since the flow is optimal, so the labels become final in ascending order.
- * Of equal ways the one with fewest moves wins, then the one that is found first in the order of
- * numbers. First the sources that ripples can reach from those asked for are listed: only their
- * ends count, and a network of many products is not walked for one of them.
+ * Each source has two labels: the best way to any end, and the best way to the end at another sink,
+ * so that who asks can be left out as an end. Moves cost at least 0, since the flow is optimal, so
+ * the labels become final in ascending order. Of equal ways the one with fewest moves wins, then
+ * the one that is found first in the order of numbers. First the sources that ripples can reach
+ * from those asked for are listed: only their ends count, and a network of many products is not
+ * walked for one of them.
  */
 #include "core/flow/ripple.h"
 #include "core/flow/search.h"
@@ -26,23 +28,33 @@
 #include <stdlib.h>
 
 struct label {
-    int64_t key;             /* D and, below it, the moves to the end (search.h); KEY_NONE. */
-    struct ripple_move move; /* The first one; none when it ends here. */
-    struct ripple ripple;    /* Its end, set when final. */
-    bool is_end;
+    int64_t key;          /* D and, below it, the moves to the end (search.h). */
+    uint32_t next_source; /* Where the first move leads, and to which of its labels. */
+    uint8_t next_label;
+    bool is_set;
     bool is_final;
+    bool is_end;    /* No move. */
+    uint32_t mover; /* The sink that moves. */
+    struct ripple ripple;
+};
+
+/* The best ripple, and the best one that ends at another sink. */
+#define LABEL_COUNT 2
+struct labels {
+    struct label items[LABEL_COUNT];
     bool is_listed;
 };
 
 struct ripples {
+    enum ripple_kind kind;
     uint32_t source_count;
-    struct label *labels; /* By source. */
+    struct labels *labels; /* By source. */
 };
 
 struct walk {
     const struct flow *flow;
     const struct ripple_question *question;
-    struct label *labels;
+    struct labels *labels;
     struct numbers listed;
     struct heap_item *heap;
     size_t heap_capacity;
@@ -90,37 +102,61 @@ static int64_t price_of(const struct walk *walk, uint32_t source)
     return walk->flow->nodes[source].price;
 }
 
-/* The source's label when `key` is less. */
-static struct label *improve(struct walk *walk, uint32_t source, int64_t key)
+/* The label of the source that a ripple to the end `sink` may have: that of the same end, else one
+ * that is not set, else the dearer one. */
+static struct label *label_for(struct labels *labels, uint32_t sink)
 {
-    struct label *label = &walk->labels[source];
+    struct label *chosen = &labels->items[0];
 
-    if (!label->is_listed || label->is_final || key >= label->key) {
-        return NULL;
+    for (size_t i = 0; i < LABEL_COUNT; i++) {
+        struct label *label = &labels->items[i];
+        if (label->is_set && label->ripple.sink == sink) {
+            return label;
+        }
+        if (chosen->is_set && (!label->is_set || label->key > chosen->key)) {
+            chosen = label;
+        }
     }
-    label->key = key;
-    heap_push(walk, (struct heap_item){.key = key, .source = source});
-    return label;
+    return chosen;
+}
+
+static void improve(struct walk *walk, uint32_t source, struct label fresh)
+{
+    struct labels *labels = &walk->labels[source];
+    struct label *label = label_for(labels, fresh.ripple.sink);
+
+    if (labels->is_listed && !label->is_final && (!label->is_set || fresh.key < label->key)) {
+        *label = fresh;
+        label->is_set = true;
+        heap_push(walk, (struct heap_item){.key = fresh.key, .source = source});
+    }
 }
 
 static void offer_end(struct walk *walk, uint32_t source, int64_t distance, struct ripple ripple)
 {
-    struct label *label = improve(walk, source, key_of(distance));
-
-    if (label != NULL) {
-        label->is_end = true;
-        label->ripple = ripple;
-    }
+    ripple.source = source;
+    improve(walk, source,
+            (struct label){.key = key_of(distance), .is_end = true, .ripple = ripple});
 }
 
-static void offer_move(struct walk *walk, uint32_t source, int64_t step, uint32_t next,
-                       struct ripple_move move)
-{
-    struct label *label = improve(walk, source, key_next(walk->labels[next].key) + key_of(step));
+/* A label that has just become final, to those whose first move can lead there. */
+struct front {
+    uint32_t source;
+    uint8_t label;
+};
 
-    if (label != NULL) {
-        label->is_end = false;
-        label->move = move;
+static void offer_move(struct walk *walk, uint32_t source, int64_t step, struct front front,
+                       uint32_t mover)
+{
+    const struct label *next = &walk->labels[front.source].items[front.label];
+
+    if (source != front.source) {
+        improve(walk, source,
+                (struct label){.key = key_next(next->key) + key_of(step),
+                               .next_source = front.source,
+                               .next_label = front.label,
+                               .mover = mover,
+                               .ripple = next->ripple});
     }
 }
 
@@ -129,7 +165,7 @@ static void offer_move(struct walk *walk, uint32_t source, int64_t step, uint32_
 static void end_taken(struct walk *walk, uint32_t number)
 {
     const struct source *source = &walk->flow->sources[number];
-    struct ripple ripple = {.end = RIPPLE_FREE, .source = number, .sink = FLOW_NONE};
+    struct ripple ripple = {.end = RIPPLE_FREE, .sink = FLOW_NONE};
 
     if (source->free > 0) {
         offer_end(walk, number, 0, ripple);
@@ -137,13 +173,13 @@ static void end_taken(struct walk *walk, uint32_t number)
     for (uint32_t i = 0; i < source->holder_count; i++) {
         struct link holder = source->holders[i];
         int64_t weight = walk->flow->sinks[holder.number].last_weight;
-        ripple = (struct ripple){RIPPLE_SINK, number, holder.number, weight, 0};
+        ripple = (struct ripple){.end = RIPPLE_SINK, .sink = holder.number, .weight = weight};
         if (holder.number != walk->question->still) {
             offer_end(walk, number, weight - holder.cost - price_of(walk, number), ripple);
         }
     }
     if (number == walk->question->spared) {
-        ripple = (struct ripple){.end = RIPPLE_SPARED, .source = number, .sink = FLOW_NONE};
+        ripple = (struct ripple){.end = RIPPLE_SPARED, .sink = FLOW_NONE};
         offer_end(walk, number, walk->question->worth - price_of(walk, number), ripple);
     }
 }
@@ -151,13 +187,13 @@ static void end_taken(struct walk *walk, uint32_t number)
 static void end_added(struct walk *walk, uint32_t number)
 {
     const struct source *source = &walk->flow->sources[number];
-    struct ripple ripple = {.end = RIPPLE_FREE, .source = number, .sink = FLOW_NONE};
+    struct ripple ripple = {.end = RIPPLE_FREE, .sink = FLOW_NONE};
 
     offer_end(walk, number, price_of(walk, number), ripple);
     for (uint32_t i = 0; i < source->link_count; i++) {
         struct link link = source->links[i];
         int64_t weight = walk->flow->sinks[link.number].next_weight;
-        ripple = (struct ripple){RIPPLE_SINK, number, link.number, weight, 0};
+        ripple = (struct ripple){.end = RIPPLE_SINK, .sink = link.number, .weight = weight};
         if (weight > 0 && link.number != walk->question->still) {
             offer_end(walk, number, link.cost + price_of(walk, number) - weight, ripple);
         }
@@ -166,9 +202,9 @@ static void end_added(struct walk *walk, uint32_t number)
 
 /* Moves, found from where they lead to. */
 
-static void move_taken(struct walk *walk, uint32_t to)
+static void move_taken(struct walk *walk, struct front front)
 {
-    const struct source *source = &walk->flow->sources[to];
+    const struct source *source = &walk->flow->sources[front.source];
 
     for (uint32_t i = 0; i < source->link_count; i++) {
         struct link link = source->links[i];
@@ -176,26 +212,25 @@ static void move_taken(struct walk *walk, uint32_t to)
         if (link.number == walk->question->still || sink->share_count == 0) {
             continue;
         }
-        int64_t step = link.cost + price_of(walk, to) - sink_value(walk->flow, sink);
+        int64_t step = link.cost + price_of(walk, front.source) - sink_value(walk->flow, sink);
         for (uint32_t j = 0; j < sink->share_count; j++) {
-            uint32_t from = sink->shares[j].source;
-            offer_move(walk, from, step, to, (struct ripple_move){link.number, from, to});
+            offer_move(walk, sink->shares[j].source, step, front, link.number);
         }
     }
 }
 
-static void move_added(struct walk *walk, uint32_t from)
+static void move_added(struct walk *walk, struct front front)
 {
-    const struct source *source = &walk->flow->sources[from];
+    const struct source *source = &walk->flow->sources[front.source];
 
     for (uint32_t i = 0; i < source->holder_count; i++) {
         uint32_t number = source->holders[i].number;
         const struct sink *sink = &walk->flow->sinks[number];
         int64_t value = sink_value(walk->flow, sink);
         for (uint32_t j = 0; number != walk->question->still && j < sink->link_count; j++) {
-            uint32_t to = sink->links[j].number;
-            offer_move(walk, to, sink->links[j].cost + price_of(walk, to) - value, from,
-                       (struct ripple_move){number, from, to});
+            struct link link = sink->links[j];
+            offer_move(walk, link.number, link.cost + price_of(walk, link.number) - value, front,
+                       number);
         }
     }
 }
@@ -252,39 +287,43 @@ static void list_all(struct walk *walk)
     }
 }
 
-/* A label that is final tells its end, and what the ripple costs in all. */
-static void finish(struct walk *walk, uint32_t source)
+/* What the moves of the source's ripple cost, from what it costs or saves in all. */
+static int64_t cost_of(const struct walk *walk, uint32_t source, const struct label *label)
 {
-    struct label *label = &walk->labels[source];
-    const struct ripple_question *question = walk->question;
-    int64_t total = price_of(walk, source) + key_distance(label->key);
+    int64_t price = price_of(walk, source);
+    int64_t distance = key_distance(label->key);
 
-    if (!label->is_end) {
-        bool is_taken = question->kind == RIPPLE_TAKEN;
-        label->ripple = walk->labels[is_taken ? label->move.to : label->move.from].ripple;
+    if (walk->question->kind == RIPPLE_ADDED) {
+        return label->ripple.weight - (price - distance);
     }
-    struct ripple *ripple = &label->ripple;
-    if (question->kind == RIPPLE_ADDED) {
-        ripple->cost = ripple->weight - (price_of(walk, source) - key_distance(label->key));
-    } else {
-        ripple->cost =
-            total - ripple->weight - (ripple->end == RIPPLE_SPARED ? question->worth : 0);
-    }
-    label->is_final = true;
+    int64_t forgone = label->ripple.end == RIPPLE_SPARED ? walk->question->worth : 0;
+    return price + distance - label->ripple.weight - forgone;
 }
 
+static void finish(struct walk *walk, struct front front)
+{
+    struct label *label = &walk->labels[front.source].items[front.label];
+
+    label->is_final = true;
+    label->ripple.cost = cost_of(walk, front.source, label);
+    if (walk->question->kind == RIPPLE_TAKEN) {
+        move_taken(walk, front);
+    } else {
+        move_added(walk, front);
+    }
+}
+
+/* An item of the heap whose label has improved since finds none of its key. */
 static void run(struct walk *walk)
 {
     while (walk->heap_count > 0) {
         struct heap_item item = heap_pop(walk);
-        if (walk->labels[item.source].is_final) {
-            continue;
-        }
-        finish(walk, item.source);
-        if (walk->question->kind == RIPPLE_TAKEN) {
-            move_taken(walk, item.source);
-        } else {
-            move_added(walk, item.source);
+        for (uint8_t i = 0; i < LABEL_COUNT; i++) {
+            const struct label *label = &walk->labels[item.source].items[i];
+            if (label->is_set && !label->is_final && label->key == item.key) {
+                finish(walk, (struct front){.source = item.source, .label = i});
+                break;
+            }
         }
     }
 }
@@ -295,17 +334,16 @@ void ripples_open(const struct flow *flow, const struct ripple_question *questio
     struct ripples *opened = memory_take(1, sizeof *opened);
     struct walk walk = {.flow = flow, .question = question};
 
+    opened->kind = question->kind;
     opened->source_count = flow->source_count;
     opened->labels = memory_take((size_t)flow->source_count + 1, sizeof *opened->labels);
     walk.labels = opened->labels;
     list_all(&walk);
     for (size_t i = 0; i < walk.listed.count; i++) {
-        uint32_t source = walk.listed.items[i];
-        walk.labels[source].key = KEY_NONE;
         if (question->kind == RIPPLE_TAKEN) {
-            end_taken(&walk, source);
+            end_taken(&walk, walk.listed.items[i]);
         } else {
-            end_added(&walk, source);
+            end_added(&walk, walk.listed.items[i]);
         }
     }
     run(&walk);
@@ -322,27 +360,48 @@ void ripples_close(struct ripples *ripples)
     }
 }
 
-struct ripple ripples_get(const struct ripples *ripples, uint32_t source)
+/* The cheapest one that does not end at the sink `other_than`, or NULL. */
+static const struct label *best_label(const struct ripples *ripples, uint32_t source,
+                                      uint32_t other_than)
 {
-    if (source >= ripples->source_count || !ripples->labels[source].is_final) {
-        return (struct ripple){.end = RIPPLE_IMPOSSIBLE, .source = source, .sink = FLOW_NONE};
+    const struct label *best = NULL;
+
+    for (size_t i = 0; source < ripples->source_count && i < LABEL_COUNT; i++) {
+        const struct label *label = &ripples->labels[source].items[i];
+        bool is_other = label->ripple.end != RIPPLE_SINK || label->ripple.sink != other_than;
+        if (label->is_final && is_other && (best == NULL || label->key < best->key)) {
+            best = label;
+        }
     }
-    return ripples->labels[source].ripple;
+    return best;
 }
 
-size_t ripples_moves(const struct ripples *ripples, uint32_t source, struct ripple_move *moves,
-                     size_t room)
+struct ripple ripples_get(const struct ripples *ripples, uint32_t source, uint32_t other_than)
 {
+    const struct label *label = best_label(ripples, source, other_than);
+
+    if (label == NULL) {
+        return (struct ripple){.end = RIPPLE_IMPOSSIBLE, .source = source, .sink = FLOW_NONE};
+    }
+    return label->ripple;
+}
+
+size_t ripples_moves(const struct ripples *ripples, uint32_t source, uint32_t other_than,
+                     struct ripple_move *moves, size_t room)
+{
+    const struct label *label = best_label(ripples, source, other_than);
     size_t count = 0;
 
-    while (source < ripples->source_count && ripples->labels[source].is_final &&
-           !ripples->labels[source].is_end) {
-        const struct ripple_move *move = &ripples->labels[source].move;
+    for (; label != NULL && !label->is_end; count++) {
+        uint32_t next = label->next_source;
+        bool is_taken = ripples->kind == RIPPLE_TAKEN;
         if (count < room) {
-            moves[count] = *move;
+            moves[count] = (struct ripple_move){.sink = label->mover,
+                                                .from = is_taken ? source : next,
+                                                .to = is_taken ? next : source};
         }
-        count++;
-        source = move->from == source ? move->to : move->from;
+        label = &ripples->labels[next].items[label->next_label];
+        source = next;
     }
     return count;
 }

@@ -63,10 +63,12 @@ void ripples_open(const struct flow *flow, const struct ripple_question *questio
                   struct ripples **ripples);
 void ripples_close(struct ripples *ripples);
 
-struct ripple ripples_get(const struct ripples *ripples, uint32_t source);
+/* The cheapest ripple of the source. One that ends at the sink `other_than` does not count: to take
+ * a unit from the one who asks for it is no answer. FLOW_NONE: every end counts. */
+struct ripple ripples_get(const struct ripples *ripples, uint32_t source, uint32_t other_than);
 
-/* Writes the moves from `source` on, at most `room`; returns how many there are. */
-size_t ripples_moves(const struct ripples *ripples, uint32_t source, struct ripple_move *moves,
-                     size_t room);
+/* Writes its moves from `source` on, at most `room`; returns how many there are. */
+size_t ripples_moves(const struct ripples *ripples, uint32_t source, uint32_t other_than,
+                     struct ripple_move *moves, size_t room);
 
 #endif

@@ -107,9 +107,9 @@ static uint32_t cost_of(struct flow *flow, uint32_t sink, uint32_t source)
 static void expect_moves(const struct instance *instance, const struct ripples *ripples,
                          uint32_t source, enum ripple_kind kind)
 {
-    struct ripple ripple = ripples_get(ripples, source);
+    struct ripple ripple = ripples_get(ripples, source, FLOW_NONE);
     struct ripple_move moves[MOVE_MAX];
-    size_t count = ripples_moves(ripples, source, moves, MOVE_MAX);
+    size_t count = ripples_moves(ripples, source, FLOW_NONE, moves, MOVE_MAX);
     int64_t sum = 0;
 
     EXPECT_TRUE(count <= MOVE_MAX);
@@ -138,7 +138,7 @@ static void a_unit_taken_costs_what_its_ripple_says(void)
         draw_instance(test_seed, &instance);
         for (uint32_t source = 0; source < instance.source_count; source++) {
             struct ripples *ripples = open_all(&instance, RIPPLE_TAKEN);
-            struct ripple ripple = ripples_get(ripples, source);
+            struct ripple ripple = ripples_get(ripples, source, FLOW_NONE);
             wide before = objective_of(&instance);
             bool is_empty = flow_source_capacity(instance.flow, source) == 0;
             EXPECT_EQ(ripple.end == RIPPLE_IMPOSSIBLE, is_empty);
@@ -163,7 +163,7 @@ static void a_unit_added_saves_what_its_ripple_says(void)
         draw_instance(test_seed, &instance);
         for (uint32_t source = 0; source < instance.source_count; source++) {
             struct ripples *ripples = open_all(&instance, RIPPLE_ADDED);
-            struct ripple ripple = ripples_get(ripples, source);
+            struct ripple ripple = ripples_get(ripples, source, FLOW_NONE);
             wide before = objective_of(&instance);
             expect_moves(&instance, ripples, source, RIPPLE_ADDED);
             EXPECT_TRUE(flow_price(instance.flow, source) >= ripple.weight - ripple.cost);
@@ -200,7 +200,7 @@ static void a_sink_that_stands_still_has_no_part_in_ripples(void)
             &(struct ripple_question){
                 .sources = &source, .source_count = 1, .still = still, .spared = FLOW_NONE},
             &ripples);
-        struct ripple ripple = ripples_get(ripples, source);
+        struct ripple ripple = ripples_get(ripples, source, FLOW_NONE);
         freeze(&instance, still);
         wide before = objective_of(&instance);
         bool is_empty = flow_source_capacity(instance.flow, source) == 0;
@@ -226,7 +226,7 @@ static int64_t worth_of(const struct instance *instance, uint32_t spared, uint32
                                            .still = still,
                                            .spared = FLOW_NONE},
                  &ripples);
-    struct ripple ripple = ripples_get(ripples, spared);
+    struct ripple ripple = ripples_get(ripples, spared, FLOW_NONE);
     ripples_close(ripples);
     return ripple.weight - ripple.cost;
 }
@@ -249,7 +249,7 @@ static void a_unit_to_spare_is_used_when_that_costs_less(void)
                                                .spared = spared,
                                                .worth = worth},
                      &ripples);
-        struct ripple ripple = ripples_get(ripples, source);
+        struct ripple ripple = ripples_get(ripples, source, FLOW_NONE);
         freeze(&instance, still);
         wide before = objective_of(&instance);
         if (flow_source_capacity(instance.flow, source) > 0 && source != spared) {
@@ -273,7 +273,7 @@ static void a_unit_more_for_a_sink_costs_its_cheapest_ripple(void)
         int64_t cheapest = INT64_MAX;
         uint64_t random = test_seed;
         for (uint32_t source = 0; source < instance.source_count; source++) {
-            struct ripple ripple = ripples_get(ripples, source);
+            struct ripple ripple = ripples_get(ripples, source, FLOW_NONE);
             uint32_t cost = (uint32_t)random_below(&random, 1000);
             flow_set_arc(instance.flow, asker, source, cost);
             if (ripple.end != RIPPLE_IMPOSSIBLE) {
@@ -292,14 +292,49 @@ static void a_unit_more_for_a_sink_costs_its_cheapest_ripple(void)
     }
 }
 
+/* Asked without the one who asks as an end, the cheapest of its sources says the same as when it
+ * stands still. */
+static void who_asks_is_no_end(void)
+{
+    for (test_seed = 1; test_seed <= RUN_COUNT; test_seed++) {
+        uint64_t random = test_seed;
+        struct instance instance;
+        struct ripples *apart;
+        size_t count;
+        draw_instance(test_seed, &instance);
+        uint32_t asker = (uint32_t)random_below(&random, instance.sink_count);
+        struct ripples *ripples = open_all(&instance, RIPPLE_TAKEN);
+        ripples_open(instance.flow, &(struct ripple_question){.still = asker, .spared = FLOW_NONE},
+                     &apart);
+        const struct flow_arc *arcs = flow_arcs(instance.flow, asker, &count);
+        int64_t least = INT64_MAX;
+        int64_t least_apart = INT64_MAX;
+        for (size_t i = 0; i < count; i++) {
+            struct ripple ripple = ripples_get(ripples, arcs[i].source, asker);
+            EXPECT_TRUE(ripple.end != RIPPLE_SINK || ripple.sink != asker);
+            if (ripple.end != RIPPLE_IMPOSSIBLE) {
+                least = min_i64(least, arcs[i].cost + ripple.weight + ripple.cost);
+            }
+            ripple = ripples_get(apart, arcs[i].source, FLOW_NONE);
+            if (ripple.end != RIPPLE_IMPOSSIBLE) {
+                least_apart = min_i64(least_apart, arcs[i].cost + ripple.weight + ripple.cost);
+            }
+        }
+        EXPECT_EQ(least, least_apart);
+        ripples_close(ripples);
+        ripples_close(apart);
+        flow_close(instance.flow);
+    }
+}
+
 static void a_source_nobody_knows_has_no_ripple(void)
 {
     struct instance instance;
 
     draw_instance(1, &instance);
     struct ripples *ripples = open_all(&instance, RIPPLE_TAKEN);
-    EXPECT_EQ(ripples_get(ripples, 1000).end, RIPPLE_IMPOSSIBLE);
-    EXPECT_EQ(ripples_moves(ripples, 1000, NULL, 0), 0);
+    EXPECT_EQ(ripples_get(ripples, 1000, FLOW_NONE).end, RIPPLE_IMPOSSIBLE);
+    EXPECT_EQ(ripples_moves(ripples, 1000, FLOW_NONE, NULL, 0), 0);
     ripples_close(ripples);
     ripples_close(NULL);
     flow_close(instance.flow);
@@ -313,6 +348,7 @@ int main(int argc, char **argv)
         CASE(a_sink_that_stands_still_has_no_part_in_ripples),
         CASE(a_unit_to_spare_is_used_when_that_costs_less),
         CASE(a_unit_more_for_a_sink_costs_its_cheapest_ripple),
+        CASE(who_asks_is_no_end),
         CASE(a_source_nobody_knows_has_no_ripple),
     };
     return run_cases(cases, COUNT_OF(cases), argc, argv);
