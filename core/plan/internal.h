@@ -18,7 +18,7 @@
 #include "core/plan/marks.h"
 #include "core/plan/plan.h"
 
-#define TRANCHE_COUNT 4
+#define TRANCHE_COUNT PLAN_TRANCHE_COUNT
 
 enum cause_bit { /* What happened to a need or an offer since the last settle. */
                  CAUSE_NEW = 1 << 0,

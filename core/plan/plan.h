@@ -78,6 +78,10 @@ uint64_t plan_next_of_need(const struct plan *plan, uint32_t need, uint64_t numb
 int64_t plan_need_promised(const struct plan *plan, uint32_t need);
 int64_t plan_offer_promised(const struct plan *plan, uint32_t offer);
 
+/* Where each tranche of a need ends, in its units; equal ends are empty tranches. */
+#define PLAN_TRANCHE_COUNT 4
+void plan_tranche_ends(const struct plan *plan, uint32_t need, int64_t ends[PLAN_TRANCHE_COUNT]);
+
 bool plan_is_excluded(const struct plan *plan, uint32_t need, uint32_t offer); /* By a party. */
 const struct match_rules *plan_rules(const struct plan *plan);
 

@@ -1,0 +1,483 @@
+/*
+ * explain.c - questions to the ripples, and what their answers mean for a need.
+ *
+ * Every possible offer t of the need costs it c + loss(t), its own cost and what its ripple takes
+ * from the others. The least of them is why the need gets no more: the level of the unit that would
+ * be lost there is at least the level of the unit that would be won, or the plan were not optimal.
+ */
+#include "core/plan/explain.h"
+
+#include "core/match/cost.h"
+
+#include <stdlib.h>
+
+#define TOTAL_NONE INT64_MAX
+
+/* A possible offer. */
+struct choice {
+    uint32_t source;
+    struct match match;
+    int64_t total; /* What a unit of it costs the plan; TOTAL_NONE: it has none. */
+};
+
+struct choices {
+    struct choice *items;
+    size_t count;
+};
+
+struct inquiry {
+    struct plan *plan;
+    uint32_t need;
+    struct choices choices;
+    struct explain_facts *facts;
+};
+
+const char *explain_cause_name(enum explain_cause cause)
+{
+    switch (cause) {
+    case EXPLAIN_SERVED:
+        return "served";
+    case EXPLAIN_NOT_OPEN:
+        return "not_open";
+    case EXPLAIN_NOT_OFFERED:
+        return "not_offered";
+    case EXPLAIN_NOT_POSSIBLE:
+        return "not_possible";
+    case EXPLAIN_COMMITTED:
+        return "committed";
+    case EXPLAIN_CAPACITY:
+        return "capacity";
+    case EXPLAIN_CLASS:
+        return "scarce_class";
+    case EXPLAIN_FAIRNESS:
+        return "scarce_fairness";
+    case EXPLAIN_COST:
+        return "scarce_cost";
+    case EXPLAIN_LOT:
+        return "lot";
+    }
+    UNREACHABLE();
+}
+
+struct explain_rank explain_rank(int64_t weight)
+{
+    int64_t level = weight / FLOW_WEIGHT_STEP;
+
+    if (level <= 0) {
+        return (struct explain_rank){0};
+    }
+    return (struct explain_rank){
+        .class_number = (uint8_t)(CLASS_COUNT - (level - 1) / PLAN_TRANCHE_COUNT),
+        .tranche = (uint8_t)(PLAN_TRANCHE_COUNT - (level - 1) % PLAN_TRANCHE_COUNT),
+    };
+}
+
+/* Sources and offers: the two functions that know which is which. */
+
+static struct explain_slot slot_of(uint32_t source)
+{
+    return (struct explain_slot){.offer = source, .day = DAY_NONE};
+}
+
+static uint32_t source_of(uint32_t offer)
+{
+    return offer;
+}
+
+static struct explain_effect effect_of(const struct ripples *ripples, uint32_t source,
+                                       uint32_t other_than)
+{
+    struct ripple ripple = ripples_get(ripples, source, other_than);
+
+    return (struct explain_effect){
+        .end = ripple.end,
+        .slot = slot_of(ripple.source),
+        .need = ripple.end == RIPPLE_SINK ? ripple.sink : NAME_NONE,
+        .rank = explain_rank(ripple.weight),
+        .cost = ripple.cost,
+        .moves = (uint32_t)ripples_moves(ripples, source, other_than, NULL, 0),
+    };
+}
+
+/* The offers of a need's product, possible or not. */
+
+/* By how much the offer misses the rule, in days or units. */
+static uint64_t margin_of(const struct market *market, uint32_t need, uint32_t offer,
+                          const struct match *match)
+{
+    if (match->reason == MATCH_TOO_LATE) {
+        return (uint64_t)(match->arrival - market->needs[need].latest);
+    }
+    if (match->reason == MATCH_LOT_UNREACHABLE) {
+        return cost_units_min(market, &market->needs[need]) - market->offers[offer].capacity;
+    }
+    return 0;
+}
+
+static void count_failure(struct explain_facts *facts, struct explain_failure failure)
+{
+    struct explain_failure *known = facts->failures;
+
+    while (known < facts->failures + facts->failure_count && known->reason != failure.reason) {
+        known++;
+    }
+    if (known == facts->failures + facts->failure_count) {
+        ENSURE(facts->failure_count < EXPLAIN_FAILURE_COUNT);
+        facts->failure_count++;
+        *known = failure;
+        return;
+    }
+    known->count++;
+    if (failure.margin < known->margin) {
+        known->nearest = failure.nearest;
+        known->margin = failure.margin;
+    }
+}
+
+static int compare_failures(const void *left, const void *right)
+{
+    const struct explain_failure *a = left;
+    const struct explain_failure *b = right;
+
+    if (a->count != b->count) {
+        return a->count > b->count ? -1 : 1;
+    }
+    return (a->reason > b->reason) - (a->reason < b->reason);
+}
+
+/* Sorts offers into choices and failures. The caller frees the choices. */
+static void look_at_offers(struct inquiry *inquiry)
+{
+    const struct market *market = plan_market(inquiry->plan);
+    const struct number_list *offers =
+        &market->products[market->needs[inquiry->need].product].offers;
+    struct explain_facts *facts = inquiry->facts;
+
+    inquiry->choices.items = memory_take(offers->count + 1, sizeof *inquiry->choices.items);
+    for (size_t i = 0; i < offers->count; i++) {
+        uint32_t offer = offers->items[i];
+        struct match match = match_check(market, plan_rules(inquiry->plan), inquiry->need, offer);
+        bool is_closed = plan_is_excluded(inquiry->plan, inquiry->need, offer);
+        if (match.reason == MATCH_POSSIBLE && !is_closed) {
+            inquiry->choices.items[inquiry->choices.count++] =
+                (struct choice){.source = source_of(offer), .match = match};
+            continue;
+        }
+        count_failure(facts, (struct explain_failure){
+                                 .reason = match.reason,
+                                 .count = 1,
+                                 .nearest = offer,
+                                 .margin = margin_of(market, inquiry->need, offer, &match)});
+    }
+    facts->possible = (uint32_t)inquiry->choices.count;
+    if (facts->failure_count > 1) {
+        qsort(facts->failures, facts->failure_count, sizeof *facts->failures, compare_failures);
+    }
+}
+
+/* Why not more. */
+
+static enum explain_cause cause_of(struct explain_rank own, const struct explain_effect *effect)
+{
+    if (effect->end != RIPPLE_SINK) {
+        return EXPLAIN_LOT; /* A unit is left, and the optimum would have given it. */
+    }
+    if (effect->rank.class_number != own.class_number) {
+        return EXPLAIN_CLASS;
+    }
+    return effect->rank.tranche != own.tranche ? EXPLAIN_FAIRNESS : EXPLAIN_COST;
+}
+
+static int64_t total_of(const struct ripples *taken, const struct choice *choice, uint32_t need)
+{
+    struct ripple ripple = ripples_get(taken, choice->source, need);
+
+    return ripple.end == RIPPLE_IMPOSSIBLE
+               ? TOTAL_NONE
+               : (int64_t)choice->match.cost + ripple.weight + ripple.cost;
+}
+
+static bool is_all_committed(const struct inquiry *inquiry)
+{
+    for (size_t i = 0; i < inquiry->choices.count; i++) {
+        uint32_t source = inquiry->choices.items[i].source;
+        if (flow_source_capacity(plan_flow(inquiry->plan), source) > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Of the first unit that it misses. */
+static struct explain_rank next_rank(const struct inquiry *inquiry)
+{
+    int64_t ends[PLAN_TRANCHE_COUNT];
+    int64_t served = plan_need_promised(inquiry->plan, inquiry->need);
+    uint8_t tranche = 0;
+
+    plan_tranche_ends(inquiry->plan, inquiry->need, ends);
+    while (tranche < PLAN_TRANCHE_COUNT - 1 && ends[tranche] <= served) {
+        tranche++;
+    }
+    return (struct explain_rank){
+        .class_number = plan_market(inquiry->plan)->needs[inquiry->need].class_number,
+        .tranche = (uint8_t)(tranche + 1),
+    };
+}
+
+static struct explain_verdict judge_scarce(const struct inquiry *inquiry,
+                                           const struct ripples *taken)
+{
+    const struct choice *best = NULL;
+    int64_t least = TOTAL_NONE;
+
+    for (size_t i = 0; i < inquiry->choices.count; i++) {
+        const struct choice *choice = &inquiry->choices.items[i];
+        int64_t total = total_of(taken, choice, inquiry->need);
+        if (total < least) {
+            least = total;
+            best = choice;
+        }
+    }
+    if (best == NULL) {
+        return (struct explain_verdict){
+            .cause = is_all_committed(inquiry) ? EXPLAIN_COMMITTED : EXPLAIN_CAPACITY,
+            .offer = NAME_NONE,
+        };
+    }
+    struct explain_effect effect = effect_of(taken, best->source, inquiry->need);
+    return (struct explain_verdict){
+        .cause = cause_of(next_rank(inquiry), &effect),
+        .offer = slot_of(best->source).offer,
+        .effect = effect,
+    };
+}
+
+static struct explain_verdict judge(const struct inquiry *inquiry, const struct ripples *taken)
+{
+    const struct flow *flow = plan_flow(inquiry->plan);
+    const struct explain_facts *facts = inquiry->facts;
+    struct explain_verdict verdict = {.cause = EXPLAIN_SERVED, .offer = NAME_NONE};
+
+    if (plan_market(inquiry->plan)->needs[inquiry->need].state != NEED_OPEN) {
+        verdict.cause = EXPLAIN_NOT_OPEN;
+    } else if (flow_sink_served(flow, inquiry->need) == flow_sink_wanted(flow, inquiry->need)) {
+        verdict.cause = EXPLAIN_SERVED;
+    } else if (facts->possible > 0) {
+        verdict = judge_scarce(inquiry, taken);
+    } else if (facts->failure_count > 0) {
+        verdict.cause = EXPLAIN_NOT_POSSIBLE;
+        verdict.reason = facts->failures[0].reason;
+    } else {
+        verdict.cause = EXPLAIN_NOT_OFFERED;
+    }
+    return verdict;
+}
+
+struct explain_verdict explain_verdict(struct plan *plan, const struct ripples *taken,
+                                       uint32_t need)
+{
+    struct explain_facts facts = {0};
+    struct inquiry inquiry = {.plan = plan, .need = need, .facts = &facts};
+
+    look_at_offers(&inquiry);
+    struct explain_verdict verdict = judge(&inquiry, taken);
+    free(inquiry.choices.items);
+    return verdict;
+}
+
+/* Options. */
+
+static int compare_choices(const void *left, const void *right)
+{
+    const struct choice *a = left;
+    const struct choice *b = right;
+
+    if (a->total != b->total) {
+        return a->total < b->total ? -1 : 1;
+    }
+    return (a->source > b->source) - (a->source < b->source);
+}
+
+static struct ripples *ask(const struct inquiry *inquiry, enum ripple_kind kind, uint32_t still,
+                           uint32_t spared, int64_t worth)
+{
+    uint32_t *sources = memory_take(inquiry->choices.count + 1, sizeof *sources);
+    struct ripples *ripples;
+
+    for (size_t i = 0; i < inquiry->choices.count; i++) {
+        sources[i] = inquiry->choices.items[i].source;
+    }
+    ripples_open(plan_flow(inquiry->plan),
+                 &(struct ripple_question){.kind = kind,
+                                           .sources = sources,
+                                           .source_count = inquiry->choices.count,
+                                           .still = still,
+                                           .spared = spared,
+                                           .worth = worth},
+                 &ripples);
+    free(sources);
+    return ripples;
+}
+
+/* The one that costs the need most among those that serve it: what is first to be replaced. */
+static uint32_t dearest_source(const struct inquiry *inquiry)
+{
+    uint32_t dearest = FLOW_NONE;
+    uint32_t cost = 0;
+
+    for (size_t i = 0; i < inquiry->choices.count; i++) {
+        const struct choice *choice = &inquiry->choices.items[i];
+        bool serves = flow_units(plan_flow(inquiry->plan), inquiry->need, choice->source) > 0;
+        if (serves && (dearest == FLOW_NONE || choice->match.cost > cost)) {
+            dearest = choice->source;
+            cost = choice->match.cost;
+        }
+    }
+    return dearest;
+}
+
+static void fill_options(struct inquiry *inquiry, const struct ripples *taken, uint32_t spared,
+                         int64_t spared_cost)
+{
+    struct explain_facts *facts = inquiry->facts;
+    struct choices *choices = &inquiry->choices;
+
+    for (size_t i = 0; i < choices->count; i++) {
+        struct choice *choice = &choices->items[i];
+        choice->total = choice->source == spared ? TOTAL_NONE : total_of(taken, choice, FLOW_NONE);
+    }
+    if (choices->count > 1) {
+        qsort(choices->items, choices->count, sizeof *choices->items, compare_choices);
+    }
+    for (size_t i = 0; i < choices->count && facts->option_count < EXPLAIN_OPTION_COUNT; i++) {
+        const struct choice *choice = &choices->items[i];
+        if (choice->total == TOTAL_NONE) {
+            return;
+        }
+        struct explain_effect effect = effect_of(taken, choice->source, FLOW_NONE);
+        int64_t freed = effect.end == RIPPLE_SPARED ? 0 : facts->freed.cost;
+        facts->options[facts->option_count++] = (struct explain_option){
+            .slot = slot_of(choice->source),
+            .match = choice->match,
+            .effect = effect,
+            .cost = (int64_t)choice->match.cost - spared_cost + effect.cost + freed,
+        };
+    }
+}
+
+/* One of its units comes from elsewhere, and the one it had is free for others. */
+static void find_options_instead(struct inquiry *inquiry, uint32_t spared)
+{
+    struct ripples *added = ask(inquiry, RIPPLE_ADDED, inquiry->need, FLOW_NONE, 0);
+    struct ripple gain = ripples_get(added, spared, FLOW_NONE);
+    int64_t cost = 0;
+
+    inquiry->facts->instead_of = slot_of(spared).offer;
+    inquiry->facts->freed = effect_of(added, spared, FLOW_NONE);
+    ripples_close(added);
+    for (size_t i = 0; i < inquiry->choices.count; i++) {
+        cost = inquiry->choices.items[i].source == spared
+                   ? (int64_t)inquiry->choices.items[i].match.cost
+                   : cost;
+    }
+    struct ripples *taken =
+        ask(inquiry, RIPPLE_TAKEN, inquiry->need, spared, gain.weight - gain.cost);
+    fill_options(inquiry, taken, spared, cost);
+    ripples_close(taken);
+}
+
+/* Prices. */
+
+bool explain_price(const struct ripples *added, uint32_t offer, struct explain_price *price)
+{
+    uint32_t source = source_of(offer);
+    struct explain_effect effect = effect_of(added, source, FLOW_NONE);
+
+    if (effect.end == RIPPLE_IMPOSSIBLE || (effect.end == RIPPLE_FREE && effect.cost == 0)) {
+        return false;
+    }
+    *price = (struct explain_price){.slot = slot_of(source), .effect = effect};
+    return true;
+}
+
+static bool is_option(const struct explain_facts *facts, uint32_t offer)
+{
+    for (size_t i = 0; i < facts->option_count; i++) {
+        if (facts->options[i].slot.offer == offer) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of the offers that serve the need or could; choices are best first. */
+static void find_prices(struct inquiry *inquiry)
+{
+    struct explain_facts *facts = inquiry->facts;
+    struct ripples *added = ask(inquiry, RIPPLE_ADDED, FLOW_NONE, FLOW_NONE, 0);
+
+    for (size_t i = 0; i < inquiry->choices.count && facts->price_count < EXPLAIN_PRICE_COUNT;
+         i++) {
+        uint32_t source = inquiry->choices.items[i].source;
+        bool serves = flow_units(plan_flow(inquiry->plan), inquiry->need, source) > 0;
+        if ((serves || is_option(facts, slot_of(source).offer)) &&
+            explain_price(added, slot_of(source).offer, &facts->prices[facts->price_count])) {
+            facts->price_count++;
+        }
+    }
+    ripples_close(added);
+}
+
+static void find_tranches(struct inquiry *inquiry)
+{
+    struct explain_facts *facts = inquiry->facts;
+    int64_t ends[PLAN_TRANCHE_COUNT];
+    int64_t served = plan_need_promised(inquiry->plan, inquiry->need);
+    int64_t start = 0;
+
+    plan_tranche_ends(inquiry->plan, inquiry->need, ends);
+    for (uint8_t i = 0; i < PLAN_TRANCHE_COUNT; i++) {
+        if (ends[i] > start) {
+            facts->tranches[facts->tranche_count++] = (struct explain_tranche){
+                .number = (uint8_t)(i + 1),
+                .units = ends[i] - start,
+                .served = max_i64(0, min_i64(served, ends[i]) - start),
+            };
+            start = ends[i];
+        }
+    }
+}
+
+/* One unit more for the need, all it has stays as it is: why it gets none, and what it would
+ * displace. */
+static void find_more(struct inquiry *inquiry, bool wants_options)
+{
+    struct ripples *taken = ask(inquiry, RIPPLE_TAKEN, inquiry->need, FLOW_NONE, 0);
+
+    inquiry->facts->verdict = judge(inquiry, taken);
+    if (wants_options && inquiry->facts->verdict.cause > EXPLAIN_NOT_OPEN) {
+        fill_options(inquiry, taken, FLOW_NONE, 0);
+    }
+    ripples_close(taken);
+}
+
+void explain_need(struct plan *plan, uint32_t need, uint32_t instead_of,
+                  struct explain_facts *facts)
+{
+    struct inquiry inquiry = {.plan = plan, .need = need, .facts = facts};
+
+    ENSURE(plan_is_settled(plan));
+    *facts = (struct explain_facts){.instead_of = NAME_NONE};
+    look_at_offers(&inquiry);
+    find_tranches(&inquiry);
+    find_more(&inquiry, instead_of == NAME_NONE);
+    uint32_t spared = instead_of != NAME_NONE                  ? source_of(instead_of)
+                      : facts->verdict.cause == EXPLAIN_SERVED ? dearest_source(&inquiry)
+                                                               : FLOW_NONE;
+    if (spared != FLOW_NONE && flow_units(plan_flow(plan), need, spared) > 0) {
+        find_options_instead(&inquiry, spared);
+    }
+    find_prices(&inquiry);
+    free(inquiry.choices.items);
+}
