@@ -59,6 +59,11 @@ const char *explain_cause_name(enum explain_cause cause)
     UNREACHABLE();
 }
 
+const char *explain_rule_name(enum match_reason reason)
+{
+    return reason == MATCH_POSSIBLE ? "closed_by_party" : match_reason_name(reason);
+}
+
 struct explain_rank explain_rank(int64_t weight)
 {
     int64_t level = weight / FLOW_WEIGHT_STEP;
@@ -101,17 +106,18 @@ static struct explain_effect effect_of(const struct ripples *ripples, uint32_t s
 
 /* The offers of a need's product, possible or not. */
 
-/* By how much the offer misses the rule, in days or units. */
-static uint64_t margin_of(const struct market *market, uint32_t need, uint32_t offer,
-                          const struct match *match)
+static struct explain_failure failure_of(const struct market *market, uint32_t need, uint32_t offer,
+                                         const struct match *match)
 {
+    struct explain_failure failure = {.reason = match->reason, .count = 1, .nearest = offer};
+
     if (match->reason == MATCH_TOO_LATE) {
-        return (uint64_t)(match->arrival - market->needs[need].latest);
+        failure.days = (uint64_t)(match->arrival - market->needs[need].latest);
+    } else if (match->reason == MATCH_LOT_UNREACHABLE) {
+        failure.units =
+            cost_units_min(market, &market->needs[need]) - market->offers[offer].capacity;
     }
-    if (match->reason == MATCH_LOT_UNREACHABLE) {
-        return cost_units_min(market, &market->needs[need]) - market->offers[offer].capacity;
-    }
-    return 0;
+    return failure;
 }
 
 static void count_failure(struct explain_facts *facts, struct explain_failure failure)
@@ -128,9 +134,10 @@ static void count_failure(struct explain_facts *facts, struct explain_failure fa
         return;
     }
     known->count++;
-    if (failure.margin < known->margin) {
+    if (failure.days < known->days || failure.units < known->units) {
         known->nearest = failure.nearest;
-        known->margin = failure.margin;
+        known->days = failure.days;
+        known->units = failure.units;
     }
 }
 
@@ -163,11 +170,7 @@ static void look_at_offers(struct inquiry *inquiry)
                 (struct choice){.source = source_of(offer), .match = match};
             continue;
         }
-        count_failure(facts, (struct explain_failure){
-                                 .reason = match.reason,
-                                 .count = 1,
-                                 .nearest = offer,
-                                 .margin = margin_of(market, inquiry->need, offer, &match)});
+        count_failure(facts, failure_of(market, inquiry->need, offer, &match));
     }
     facts->possible = (uint32_t)inquiry->choices.count;
     if (facts->failure_count > 1) {

@@ -30,6 +30,9 @@ enum explain_cause {
 };
 const char *explain_cause_name(enum explain_cause cause);
 
+/* The rule that fails with this reason; MATCH_POSSIBLE: "closed_by_party". */
+const char *explain_rule_name(enum match_reason reason);
+
 /* Class and tranche of a weight, 0 both when it is none. */
 struct explain_rank {
     uint8_t class_number; /* 1 vital ... 5 comfort. */
@@ -83,7 +86,8 @@ struct explain_failure {      /* Offers of the product that fail the same rule. 
     enum match_reason reason; /* MATCH_POSSIBLE: a party has closed the pair. */
     uint32_t count;
     uint32_t nearest; /* The offer that misses it by least, */
-    uint64_t margin;  /* by so many days or units; 0 when the rule has no measure. */
+    uint64_t days;    /* by so many days, when it is about days, */
+    uint64_t units;   /* or units, when it is about units. */
 };
 
 struct explain_option { /* Where a unit could come from as well. */

@@ -1,5 +1,7 @@
 #include "workers/allocate/facts.h"
 
+#include "core/plan/explain.h"
+
 static struct bytes text_of(const struct market *market, uint32_t number)
 {
     return number == NAME_NONE ? (struct bytes){0} : names_text(&market->texts, number);
@@ -85,7 +87,7 @@ static const char *reason_of(const struct allocate *allocate, const struct match
 {
     bool is_closed = plan_is_excluded(allocate->plan, need, offer);
 
-    return match->reason == MATCH_POSSIBLE && is_closed ? "closed_by_party"
+    return match->reason == MATCH_POSSIBLE && is_closed ? explain_rule_name(MATCH_POSSIBLE)
                                                         : match_reason_name(match->reason);
 }
 
