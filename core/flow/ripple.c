@@ -9,11 +9,16 @@
  *     spared      D(s) = worth - y(s)
  *     move        D(s) = c(m,t) + y(t) - v(m) + D(t)        for a sink m that s serves
  *
+ *     wait        D(s) = y(t) - y(s) + D(t)                 for t before s, or after it where units
+ * of s wait
+ *
  * and what the ripple of a unit added to s saves less than y(s):
  *
  *     kept        D(s) = y(s)
  *     take        D(s) = c(m,s) + y(s) - next_weight(m)
  *     move        D(s) = c(m,s) + y(s) - v(m) + D(t)        for a sink m that t serves
+ *     wait        D(s) = y(s) - y(t) + D(t)                 for t after s, or before it where units
+ *                                                           wait for s
  *
  * Each source has two labels: the best way to any end, and the best way to the end at another sink,
  * so that who asks can be left out as an end. Moves cost at least 0, since the flow is optimal, so
@@ -235,11 +240,39 @@ static void move_added(struct walk *walk, struct front front)
     }
 }
 
+static void wait_taken(struct walk *walk, struct front front)
+{
+    const struct source *source = &walk->flow->sources[front.source];
+    int64_t price = price_of(walk, front.source);
+
+    if (source->next != FLOW_NONE) {
+        offer_move(walk, source->next, price - price_of(walk, source->next), front, FLOW_NONE);
+    }
+    if (waits_from(walk->flow, source->previous)) {
+        offer_move(walk, source->previous, price - price_of(walk, source->previous), front,
+                   FLOW_NONE);
+    }
+}
+
+static void wait_added(struct walk *walk, struct front front)
+{
+    const struct source *source = &walk->flow->sources[front.source];
+    int64_t price = price_of(walk, front.source);
+
+    if (source->previous != FLOW_NONE) {
+        offer_move(walk, source->previous, price_of(walk, source->previous) - price, front,
+                   FLOW_NONE);
+    }
+    if (source->waiting > 0) {
+        offer_move(walk, source->next, price_of(walk, source->next) - price, front, FLOW_NONE);
+    }
+}
+
 /* Where ripples can run. */
 
 static void list(struct walk *walk, uint32_t source)
 {
-    if (!walk->labels[source].is_listed) {
+    if (source < walk->flow->source_count && !walk->labels[source].is_listed) {
         walk->labels[source].is_listed = true;
         numbers_add(&walk->listed, source);
     }
@@ -247,6 +280,8 @@ static void list(struct walk *walk, uint32_t source)
 
 static void list_beyond_taken(struct walk *walk, const struct source *source)
 {
+    list(walk, source->previous);
+    list(walk, source->waiting > 0 ? source->next : FLOW_NONE);
     for (uint32_t i = 0; i < source->holder_count; i++) {
         const struct sink *sink = &walk->flow->sinks[source->holders[i].number];
         for (uint32_t j = 0; j < sink->link_count; j++) {
@@ -257,6 +292,8 @@ static void list_beyond_taken(struct walk *walk, const struct source *source)
 
 static void list_beyond_added(struct walk *walk, const struct source *source)
 {
+    list(walk, source->next);
+    list(walk, waits_from(walk->flow, source->previous) ? source->previous : FLOW_NONE);
     for (uint32_t i = 0; i < source->link_count; i++) {
         const struct sink *sink = &walk->flow->sinks[source->links[i].number];
         for (uint32_t j = 0; j < sink->share_count; j++) {
@@ -272,10 +309,7 @@ static void list_all(struct walk *walk)
         question->sources == NULL ? walk->flow->source_count : (uint32_t)question->source_count;
 
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t source = question->sources == NULL ? i : question->sources[i];
-        if (source < walk->flow->source_count) {
-            list(walk, source);
-        }
+        list(walk, question->sources == NULL ? i : question->sources[i]);
     }
     for (size_t i = 0; i < walk->listed.count; i++) {
         const struct source *source = &walk->flow->sources[walk->listed.items[i]];
@@ -307,8 +341,10 @@ static void finish(struct walk *walk, struct front front)
     label->is_final = true;
     label->ripple.cost = cost_of(walk, front.source, label);
     if (walk->question->kind == RIPPLE_TAKEN) {
+        wait_taken(walk, front);
         move_taken(walk, front);
     } else {
+        wait_added(walk, front);
         move_added(walk, front);
     }
 }

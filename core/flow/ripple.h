@@ -15,8 +15,6 @@
 
 #include "core/flow/flow.h"
 
-#define FLOW_NONE UINT32_MAX
-
 enum ripple_kind {
     RIPPLE_TAKEN, /* The source has one unit less. */
     RIPPLE_ADDED, /* It has one unit more. */
@@ -39,7 +37,9 @@ struct ripple {
     int64_t cost;   /* Of all moves, what is paid less what is saved; may be negative. */
 };
 
-struct ripple_move { /* A unit of `sink` comes from `to` instead of `from`. */
+/* A unit of `sink` comes from `to` instead of `from`. With FLOW_NONE a unit waits: one that `from`
+ * lacks comes out of what waited, or one more of `to` waits, or does so no longer. */
+struct ripple_move {
     uint32_t sink;
     uint32_t from;
     uint32_t to;

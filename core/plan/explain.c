@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define TOTAL_NONE INT64_MAX
+#define MOVE_COUNT_MAX 64 /* Of a ripple that are counted. */
 
 /* A possible offer. */
 struct choice {
@@ -89,6 +90,19 @@ static uint32_t source_of(uint32_t offer)
     return offer;
 }
 
+/* Steps of a ripple at which a need moves; at others a unit waits. */
+static uint32_t count_movers(const struct ripples *ripples, uint32_t source, uint32_t other_than)
+{
+    struct ripple_move moves[MOVE_COUNT_MAX];
+    size_t count = ripples_moves(ripples, source, other_than, moves, COUNT_OF(moves));
+    uint32_t movers = 0;
+
+    for (size_t i = 0; i < count && i < COUNT_OF(moves); i++) {
+        movers += moves[i].sink != FLOW_NONE;
+    }
+    return movers;
+}
+
 static struct explain_effect effect_of(const struct ripples *ripples, uint32_t source,
                                        uint32_t other_than)
 {
@@ -100,7 +114,7 @@ static struct explain_effect effect_of(const struct ripples *ripples, uint32_t s
         .need = ripple.end == RIPPLE_SINK ? ripple.sink : NAME_NONE,
         .rank = explain_rank(ripple.weight),
         .cost = ripple.cost,
-        .moves = (uint32_t)ripples_moves(ripples, source, other_than, NULL, 0),
+        .moves = count_movers(ripples, source, other_than),
     };
 }
 

@@ -9,6 +9,7 @@
 #define TRANCHE_MAX 3
 #define RUN_COUNT 1500
 #define MOVE_MAX 32
+#define ASKER_LEVEL (FLOW_LEVEL_MAX - 1) /* Above all that are drawn. */
 
 __extension__ typedef __int128 wide;
 
@@ -49,6 +50,9 @@ static void draw_instance(uint64_t seed, struct instance *instance)
     flow_open(&instance->flow);
     for (uint32_t source = 0; source < instance->source_count; source++) {
         flow_set_source(instance->flow, source, (int64_t)random_below(&random, 9));
+        if (source > 0 && random_below(&random, 3) == 0) {
+            flow_set_next(instance->flow, source - 1, source);
+        }
     }
     for (uint32_t sink = 0; sink < instance->sink_count; sink++) {
         draw_sink(&random, instance, sink);
@@ -79,6 +83,24 @@ static void add_capacity(struct instance *instance, uint32_t source, int64_t uni
     flow_set_source(instance->flow, source, flow_source_capacity(instance->flow, source) + units);
 }
 
+/* Somebody who comes before all others takes a unit of the source. False when there is none. */
+static bool take_unit(struct instance *instance, uint32_t source)
+{
+    uint32_t asker = instance->sink_count;
+
+    flow_set_arc(instance->flow, asker, source, 0);
+    flow_set_sink(instance->flow, asker,
+                  &(struct flow_tranche){.units = 1, .weight = ASKER_LEVEL * FLOW_WEIGHT_STEP}, 1);
+    flow_settle(instance->flow);
+    return flow_sink_served(instance->flow, asker) == 1;
+}
+
+static void give_back(struct instance *instance, uint32_t source)
+{
+    flow_set_sink(instance->flow, instance->sink_count, NULL, 0);
+    flow_remove_arc(instance->flow, instance->sink_count, source);
+}
+
 static struct ripples *open_all(const struct instance *instance, enum ripple_kind kind)
 {
     struct ripples *ripples;
@@ -103,6 +125,13 @@ static uint32_t cost_of(struct flow *flow, uint32_t sink, uint32_t source)
     return 0;
 }
 
+/* `from` gets a unit of `to`: it follows it, or takes back what waits for it. */
+static void expect_wait(const struct flow *flow, const struct ripple_move *move)
+{
+    EXPECT_TRUE(flow_next(flow, move->to) == move->from ||
+                (flow_next(flow, move->from) == move->to && flow_waiting(flow, move->from) > 0));
+}
+
 /* The moves lead from the source to the end, each can be made, and their costs add up. */
 static void expect_moves(const struct instance *instance, const struct ripples *ripples,
                          uint32_t source, enum ripple_kind kind)
@@ -115,9 +144,13 @@ static void expect_moves(const struct instance *instance, const struct ripples *
     EXPECT_TRUE(count <= MOVE_MAX);
     for (size_t i = 0; i < count; i++) {
         EXPECT_EQ(kind == RIPPLE_TAKEN ? moves[i].from : moves[i].to, source);
-        EXPECT_TRUE(flow_units(instance->flow, moves[i].sink, moves[i].from) > 0);
-        sum += cost_of(instance->flow, moves[i].sink, moves[i].to);
-        sum -= cost_of(instance->flow, moves[i].sink, moves[i].from);
+        if (moves[i].sink == FLOW_NONE) {
+            expect_wait(instance->flow, &moves[i]);
+        } else {
+            EXPECT_TRUE(flow_units(instance->flow, moves[i].sink, moves[i].from) > 0);
+            sum += cost_of(instance->flow, moves[i].sink, moves[i].to);
+            sum -= cost_of(instance->flow, moves[i].sink, moves[i].from);
+        }
         source = kind == RIPPLE_TAKEN ? moves[i].to : moves[i].from;
     }
     EXPECT_EQ(ripple.source, source);
@@ -140,16 +173,17 @@ static void a_unit_taken_costs_what_its_ripple_says(void)
             struct ripples *ripples = open_all(&instance, RIPPLE_TAKEN);
             struct ripple ripple = ripples_get(ripples, source, FLOW_NONE);
             wide before = objective_of(&instance);
-            bool is_empty = flow_source_capacity(instance.flow, source) == 0;
-            EXPECT_EQ(ripple.end == RIPPLE_IMPOSSIBLE, is_empty);
-            if (!is_empty) {
+            bool is_possible = ripple.end != RIPPLE_IMPOSSIBLE;
+            if (is_possible) {
                 expect_moves(&instance, ripples, source, RIPPLE_TAKEN);
                 EXPECT_TRUE(flow_price(instance.flow, source) <= ripple.weight + ripple.cost);
-                add_capacity(&instance, source, -1);
-                EXPECT_EQ(objective_of(&instance) - before, ripple.weight + ripple.cost);
-                add_capacity(&instance, source, 1);
-                EXPECT_TRUE(objective_of(&instance) == before);
             }
+            EXPECT_EQ(take_unit(&instance, source), is_possible);
+            if (is_possible) {
+                EXPECT_EQ(objective_of(&instance) - before, ripple.weight + ripple.cost);
+            }
+            give_back(&instance, source);
+            EXPECT_TRUE(objective_of(&instance) == before);
             ripples_close(ripples);
         }
         flow_close(instance.flow);
@@ -177,11 +211,15 @@ static void a_unit_added_saves_what_its_ripple_says(void)
     }
 }
 
-/* Everything the sink has is moved out of the flow, so nothing can touch it. */
+/* What the sink has from each source goes to somebody else who wants it from there above all. */
 static void freeze(struct instance *instance, uint32_t sink)
 {
     for (uint32_t source = 0; source < instance->source_count; source++) {
-        flow_fix(instance->flow, sink, source, flow_units(instance->flow, sink, source));
+        struct flow_tranche tranche = {.weight = FLOW_LEVEL_MAX * FLOW_WEIGHT_STEP};
+        uint32_t heir = instance->sink_count + 1 + source;
+        tranche.units = flow_units(instance->flow, sink, source);
+        flow_set_arc(instance->flow, heir, source, 0);
+        flow_set_sink(instance->flow, heir, &tranche, 1);
     }
     flow_set_sink(instance->flow, sink, NULL, 0);
 }
@@ -203,10 +241,8 @@ static void a_sink_that_stands_still_has_no_part_in_ripples(void)
         struct ripple ripple = ripples_get(ripples, source, FLOW_NONE);
         freeze(&instance, still);
         wide before = objective_of(&instance);
-        bool is_empty = flow_source_capacity(instance.flow, source) == 0;
-        EXPECT_EQ(ripple.end == RIPPLE_IMPOSSIBLE, is_empty);
-        if (!is_empty) {
-            add_capacity(&instance, source, -1);
+        EXPECT_EQ(take_unit(&instance, source), ripple.end != RIPPLE_IMPOSSIBLE);
+        if (ripple.end != RIPPLE_IMPOSSIBLE) {
             EXPECT_EQ(objective_of(&instance) - before, ripple.weight + ripple.cost);
         }
         ripples_close(ripples);
@@ -252,9 +288,9 @@ static void a_unit_to_spare_is_used_when_that_costs_less(void)
         struct ripple ripple = ripples_get(ripples, source, FLOW_NONE);
         freeze(&instance, still);
         wide before = objective_of(&instance);
-        if (flow_source_capacity(instance.flow, source) > 0 && source != spared) {
-            add_capacity(&instance, source, -1);
-            add_capacity(&instance, spared, 1);
+        add_capacity(&instance, spared, 1);
+        if (ripple.end != RIPPLE_IMPOSSIBLE) {
+            EXPECT_TRUE(take_unit(&instance, source));
             EXPECT_EQ(objective_of(&instance) - before,
                       ripple.weight + ripple.cost - (ripple.end == RIPPLE_SPARED ? 0 : worth));
         }
