@@ -246,25 +246,28 @@ static void answer_need(struct allocate *allocate, uint32_t need, struct explain
         (struct record_list){.items = pairs, .count = min_u64(count, CANDIDATES_MAX)};
 }
 
-/* Rules are checked in the order of their reasons: those before the one that fails hold. */
+/* Rules are checked in the order of their reasons, up to the first one that fails; that no party
+ * has closed the pair comes last. */
 static struct record_list rule_rows(struct allocate *allocate, uint32_t need, uint32_t offer)
 {
-    const size_t count = MATCH_REASON_LAST + 1;
-    struct rule_row *rows = arena_take(&allocate->arena, count * sizeof *rows);
+    struct rule_row *rows = arena_take(&allocate->arena, (MATCH_REASON_LAST + 1) * sizeof *rows);
     struct match match =
         match_check(plan_market(allocate->plan), plan_rules(allocate->plan), need, offer);
+    int last = match.reason == MATCH_POSSIBLE ? MATCH_REASON_LAST : (int)match.reason;
+    size_t count = 0;
 
-    for (size_t i = 0; i < MATCH_REASON_LAST; i++) {
-        enum match_reason reason = (enum match_reason)(i + 1);
-        rows[i] = (struct rule_row){
-            .rule = bytes_from_text(explain_rule_name(reason)),
-            .holds = match.reason == MATCH_POSSIBLE || reason < match.reason,
+    for (int i = MATCH_POSSIBLE + 1; i <= last; i++) {
+        rows[count++] = (struct rule_row){
+            .rule = bytes_from_text(explain_rule_name((enum match_reason)i)),
+            .holds = i != (int)match.reason,
         };
     }
-    rows[count - 1] = (struct rule_row){
-        .rule = bytes_from_text(explain_rule_name(MATCH_POSSIBLE)),
-        .holds = !plan_is_excluded(allocate->plan, need, offer),
-    };
+    if (match.reason == MATCH_POSSIBLE) {
+        rows[count++] = (struct rule_row){
+            .rule = bytes_from_text(explain_rule_name(MATCH_POSSIBLE)),
+            .holds = !plan_is_excluded(allocate->plan, need, offer),
+        };
+    }
     return (struct record_list){.items = rows, .count = count};
 }
 
@@ -293,7 +296,10 @@ static void answer_assignment(struct allocate *allocate, uint64_t number,
     const struct plan_assignment *assignment = plan_assignment(allocate->plan, number);
     struct share_row *share = arena_take(&allocate->arena, sizeof *share);
 
-    answer_pair(allocate, assignment->need, assignment->offer, assignment->offer, explained);
+    /* What the plan has moved has no unit that others could stand in for. */
+    bool is_gone = life_is_final(assignment->state) && !life_is_fixed(assignment->state);
+    answer_pair(allocate, assignment->need, assignment->offer,
+                is_gone ? NAME_NONE : assignment->offer, explained);
     *share = share_facts(allocate, number);
     explained->t = bytes_from_text("assignment");
     explained->answered = (struct record_list){.items = share, .count = 1};

@@ -169,7 +169,7 @@ const struct message FAILURE_ROW =
 
 static const struct field rule_fields[] = {
     WORD(rule_row, rule, "rule", .text = "The reason that would be given if it failed."),
-    FLAG(rule_row, holds, "holds", .text = "Whether it holds."),
+    FLAG(rule_row, holds, "holds", .required = true, .absent = -1, .text = "Whether it holds."),
 };
 const struct message RULE_ROW = MESSAGE("rule", rule_row, rule_fields, .text = "A rule.");
 
