@@ -270,15 +270,23 @@ static struct explain_verdict judge_scarce(const struct inquiry *inquiry,
     };
 }
 
-static struct explain_verdict judge(const struct inquiry *inquiry, const struct ripples *taken)
+static bool is_served(const struct inquiry *inquiry)
 {
     const struct flow *flow = plan_flow(inquiry->plan);
+    bool is_open = plan_market(inquiry->plan)->needs[inquiry->need].state == NEED_OPEN;
+
+    return is_open &&
+           flow_sink_served(flow, inquiry->need) == flow_sink_wanted(flow, inquiry->need);
+}
+
+static struct explain_verdict judge(const struct inquiry *inquiry, const struct ripples *taken)
+{
     const struct explain_facts *facts = inquiry->facts;
     struct explain_verdict verdict = {.cause = EXPLAIN_SERVED, .offer = NAME_NONE};
 
     if (plan_market(inquiry->plan)->needs[inquiry->need].state != NEED_OPEN) {
         verdict.cause = EXPLAIN_NOT_OPEN;
-    } else if (flow_sink_served(flow, inquiry->need) == flow_sink_wanted(flow, inquiry->need)) {
+    } else if (is_served(inquiry)) {
         verdict.cause = EXPLAIN_SERVED;
     } else if (facts->possible > 0) {
         verdict = judge_scarce(inquiry, taken);
@@ -297,6 +305,9 @@ struct explain_verdict explain_verdict(struct plan *plan, const struct ripples *
     struct explain_facts facts = {0};
     struct inquiry inquiry = {.plan = plan, .need = need, .facts = &facts};
 
+    if (is_served(&inquiry)) {
+        return (struct explain_verdict){.cause = EXPLAIN_SERVED, .offer = NAME_NONE};
+    }
     look_at_offers(&inquiry);
     struct explain_verdict verdict = judge(&inquiry, taken);
     free(inquiry.choices.items);
