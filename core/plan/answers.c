@@ -198,13 +198,12 @@ static bool can_be_kept(const struct plan *plan, const struct plan_assignment *a
 {
     const struct need *need = &plan->market->needs[assignment->need];
     int32_t first = match_first_day(plan->market, assignment->offer);
-    int32_t day = assignment->day == DAY_NONE ? first : assignment->day;
-    struct match match = match_check_on(plan->market, &plan->options.rules, assignment->need,
-                                        assignment->offer, day);
+    bool is_past = assignment->day != DAY_NONE && assignment->day < first;
+    struct match match = plan_match_on(plan, assignment->need, assignment->offer, assignment->day);
 
-    return match.reason == MATCH_POSSIBLE && day >= first &&
+    return match.reason == MATCH_POSSIBLE && !is_past &&
            plan->needs[assignment->need].fixed + assignment->quantity <= (int64_t)need->quantity &&
-           assignment->quantity <= plan_room(plan, assignment->offer, day);
+           assignment->quantity <= plan_room(plan, assignment->offer, assignment->day);
 }
 
 static enum mover mover_of(const struct plan *plan, const struct plan_assignment *assignment,

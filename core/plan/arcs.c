@@ -435,10 +435,8 @@ static void widen(struct plan *plan)
         uint32_t offer = plan->wide_offers.items[i];
         const struct number_list *needs = &market->products[market->offers[offer].product].needs;
         for (size_t j = 0; plan_offer_is_active(plan, offer) && j < needs->count; j++) {
-            struct match match =
-                match_check(market, &plan->options.rules, needs->items[j], offer);
-            if (match.reason == MATCH_POSSIBLE &&
-                match.cost < plan->needs[needs->items[j]].bound) {
+            struct match match = match_check(market, &plan->options.rules, needs->items[j], offer);
+            if (match.reason == MATCH_POSSIBLE && match.cost < plan->needs[needs->items[j]].bound) {
                 note_pair(plan, needs->items[j], offer);
             }
         }

@@ -107,8 +107,7 @@ static bool check_unlisted(const struct proof *proof, const struct claim *claim)
 
 static struct match match_at(const struct plan *plan, uint32_t need, uint32_t offer, uint32_t place)
 {
-    return match_check_on(plan->market, &plan->options.rules, need, offer,
-                          plan_day_at(plan, offer, place));
+    return plan_match_on(plan, need, offer, plan_day_at(plan, offer, place));
 }
 
 static bool check_pair(const struct proof *proof, uint32_t need, uint32_t offer)

@@ -16,7 +16,7 @@ struct slot_days plan_offer_days(const struct plan *plan, uint32_t number)
     int32_t first = match_first_day(plan->market, number);
 
     if (offer->offer_kind == OFFER_STOCK) {
-        return (struct slot_days){.first = first, .last = first};
+        return (struct slot_days){.first = DAY_NONE, .last = DAY_NONE};
     }
     if (first == DAY_NONE || offer->to == DAY_NONE) {
         return (struct slot_days){.first = 0, .last = -1};
@@ -192,8 +192,8 @@ void plan_make(struct plan *plan, uint32_t number, int32_t before)
     int32_t today = plan->market->today;
 
     list_bookings(plan, number, DAY_NONE);
-    for (int32_t day = before > offer->from ? before : offer->from;
-         day < today && day <= offer->to; day++) {
+    for (int32_t day = before > offer->from ? before : offer->from; day < today && day <= offer->to;
+         day++) {
         booking_make((int64_t)market_capacity_on(offer, day), work->bookings, work->booked_count);
     }
     for (size_t i = 0; i < work->booked_count; i++) {
@@ -218,8 +218,7 @@ static void add_span(const struct plan *plan, uint32_t number, int32_t first, in
     GROW(work->spans, work->span_capacity, work->span_count + 1);
     work->spans[work->span_count++] = (struct booking_span){
         .last = last,
-        .capacity =
-            (int64_t)market_capacity_between(&plan->market->offers[number], first, last),
+        .capacity = (int64_t)market_capacity_between(&plan->market->offers[number], first, last),
     };
 }
 
@@ -343,17 +342,24 @@ void plan_set_days(struct plan *plan, uint32_t number)
 
 /* Places. */
 
+struct match plan_match_on(const struct plan *plan, uint32_t need, uint32_t offer, int32_t day)
+{
+    if (day == DAY_NONE) {
+        day = match_first_day(plan->market, offer); /* A stock leaves at once. */
+    }
+    return match_check_on(plan->market, &plan->options.rules, need, offer, day);
+}
+
 struct plan_places plan_places(const struct plan *plan, uint32_t need, uint32_t number)
 {
     const struct plan_offer *offer = &plan->offers[number];
-    const struct match_rules *rules = &plan->options.rules;
     struct plan_places places = {0};
     uint32_t count = plan_place_count(plan, number);
 
     if (count == 0 || plan_is_excluded(plan, need, number)) {
         return places;
     }
-    struct match match = match_check_on(plan->market, rules, need, number, offer->days.first);
+    struct match match = plan_match_on(plan, need, number, offer->days.first);
     if (match.reason != MATCH_POSSIBLE) {
         return places; /* Later is no better. */
     }
@@ -372,7 +378,7 @@ struct plan_places plan_places(const struct plan *plan, uint32_t need, uint32_t 
     places.cost = match.cost;
     int32_t day = plan_day_at(plan, number, places.from);
     if (day > days.on_time && day > offer->days.first) {
-        places.cost = match_check_on(plan->market, rules, need, number, day).cost;
+        places.cost = plan_match_on(plan, need, number, day).cost;
     }
     return places;
 }

@@ -114,10 +114,7 @@ static const char *reason_for_more(const struct plan *plan, uint32_t need, uint3
 /* The last day is the dearest. */
 void plan_fill_match(const struct plan *plan, struct plan_assignment *assignment)
 {
-    int32_t day = assignment->day == DAY_NONE ? match_first_day(plan->market, assignment->offer)
-                                              : assignment->day;
-    struct match match = match_check_on(plan->market, &plan->options.rules, assignment->need,
-                                        assignment->offer, day);
+    struct match match = plan_match_on(plan, assignment->need, assignment->offer, assignment->day);
 
     ENSURE(match.reason == MATCH_POSSIBLE);
     assignment->cost = match.cost;

@@ -153,7 +153,7 @@ struct plan {
     struct marks wide_offers;                   /* Any need may lack an arc below its bound. */
     struct marks pending_needs, pending_offers; /* Where a missing match may pay. */
     struct marks grown_needs;                   /* They got arcs, perhaps too many. */
-    uint64_t *pairs; /* need << 32 | offer that may need other arcs. */
+    uint64_t *pairs;                            /* need << 32 | offer that may need other arcs. */
     size_t pair_capacity;
     size_t pair_count;
     struct pending_answer *answers;
@@ -228,6 +228,8 @@ int64_t plan_capacities(const struct plan *plan, uint32_t offer,
                         int64_t capacities[SLOT_COUNT_MAX]);
 int64_t plan_capacity(const struct plan *plan, uint32_t offer); /* Commitments included. */
 void plan_set_days(struct plan *plan, uint32_t offer); /* Days, chain and capacities of slots. */
+/* `day` as of slots and assignments: DAY_NONE of a stock. */
+struct match plan_match_on(const struct plan *plan, uint32_t need, uint32_t offer, int32_t day);
 struct plan_places plan_places(const struct plan *plan, uint32_t need, uint32_t offer);
 uint32_t plan_cost_at(const struct plan *plan, uint32_t offer, const struct plan_places *places,
                       uint32_t place);

@@ -8,7 +8,8 @@
 
 struct plan_options plan_options_default(void)
 {
-    return (struct plan_options){.rules = match_rules_default(), .tranche_lots = {1, 4, 16},
+    return (struct plan_options){.rules = match_rules_default(),
+                                 .tranche_lots = {1, 4, 16},
                                  .slot_count_max = SLOT_COUNT_MAX};
 }
 
@@ -41,11 +42,10 @@ void plan_close(struct plan *plan)
     };
     struct day_work *work = plan->day_work;
     void *owned[] = {
-        plan->needs,      plan->offers,  plan->products, plan->assignments, plan->next,
-        plan->exclusions, plan->answers, plan->moved,    plan->missing,     plan->ranked,
-        plan->grouped,    plan->work,    plan->needs_of,
-        plan->pairs, plan->saved_slots, plan->next_booked,
-        work->booked, work->bookings, work->spans, work,
+        plan->needs,       plan->offers,  plan->products, plan->assignments, plan->next,
+        plan->exclusions,  plan->answers, plan->moved,    plan->missing,     plan->ranked,
+        plan->grouped,     plan->work,    plan->needs_of, plan->pairs,       plan->saved_slots,
+        plan->next_booked, work->booked,  work->bookings, work->spans,       work,
     };
     for (size_t i = 0; i < COUNT_OF(marks); i++) {
         marks_deinit(marks[i]);
@@ -353,14 +353,14 @@ static void fold_product(struct plan *plan, uint64_t lot_before, uint32_t number
  * matches end, none begins, so bounds stay true. Only what could be late now can have changed. */
 static bool is_near(const struct plan *plan, const struct need *need)
 {
-    int64_t reach =
-        (int64_t)plan->market->today + plan->stock_lead_max + TRANSPORT_DAYS_MAX;
+    int64_t reach = (int64_t)plan->market->today + plan->stock_lead_max + TRANSPORT_DAYS_MAX;
 
     return (need->due != DAY_NONE && need->due < reach) ||
            (need->latest != DAY_NONE && need->latest < reach);
 }
 
-/* The days since `before` have passed: they made what was committed, and their slots serve others. */
+/* The days since `before` have passed: they made what was committed, and their slots serve others.
+ */
 static void fold_day(struct plan *plan, int32_t before)
 {
     const struct market *market = plan->market;
@@ -375,8 +375,7 @@ static void fold_day(struct plan *plan, int32_t before)
         if (offer->first_booked != 0 && before != DAY_NONE) {
             plan_make(plan, i, before);
         }
-        if (offer->range.count > 0 && offer->days.first != plan_offer_days(plan, i).first &&
-            plan_offer_is_active(plan, i) && !plan_is_stock(plan, i)) {
+        if (offer->range.count > 0 && offer->days.first != plan_offer_days(plan, i).first) {
             touch_offer(plan, i, CAUSE_DAY);
         }
     }

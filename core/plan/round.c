@@ -329,8 +329,7 @@ static int64_t units_in_time(const struct plan *plan, const struct plan_decision
     if (plan_is_stock(plan, decision->offer)) {
         return decision->units;
     }
-    int64_t units =
-        min_i64(decision->units, plan_room(plan, decision->offer, decision->day));
+    int64_t units = min_i64(decision->units, plan_room(plan, decision->offer, decision->day));
     return units >= lot || units == rest ? units : 0;
 }
 

@@ -13,7 +13,8 @@
  *                               · kilometres u32 · arrival i32 · quantity i64 · day i32
  *                               · to make i64
  *
- * The arcs of needs lead to slots. Tranches, lists and totals follow from them. Rows are saved when all is settled.
+ * The arcs of needs lead to slots. Tranches, lists and totals follow from them. Rows are saved when
+ * all is settled.
  */
 #include "core/plan/internal.h"
 
@@ -398,6 +399,12 @@ static enum status load_share(struct plan *plan, uint32_t number, struct source 
     return STATUS_OK;
 }
 
+/* Only commitments of a line are still to be made. */
+static bool is_to_make(const struct plan *plan, const struct plan_assignment *assignment)
+{
+    return life_is_fixed(assignment->state) && !plan_is_stock(plan, assignment->offer);
+}
+
 static enum status load_assignment(struct plan *plan, uint32_t number, struct source source)
 {
     struct plan_assignment assignment = {.need = get_u32(&source)};
@@ -415,8 +422,9 @@ static enum status load_assignment(struct plan *plan, uint32_t number, struct so
         assignment.need >= plan->market->need_ids.count ||
         assignment.offer >= plan->market->offer_ids.count ||
         assignment.state < ASSIGNMENT_PROPOSED || assignment.state > ASSIGNMENT_CANCELLED ||
-        assignment.quantity == 0 || !is_quantity(assignment.quantity) ||
-        assignment.to_make < 0 || assignment.to_make > assignment.quantity) {
+        assignment.quantity == 0 || !is_quantity(assignment.quantity) || assignment.to_make < 0 ||
+        assignment.to_make > assignment.quantity ||
+        (assignment.to_make > 0 && !is_to_make(plan, &assignment))) {
         return STATUS_CORRUPT;
     }
     plan->assignments[number] = assignment;
@@ -466,7 +474,8 @@ enum status plan_load(struct plan *plan, uint8_t table, struct bytes key, struct
     UNREACHABLE();
 }
 
-/* Puts the assignments into the lists of their needs and offers. Fixed units are summed up in `fixed`. */
+/* Puts the assignments into the lists of their needs and offers. Fixed units are summed up in
+ * `fixed`. */
 static bool link_assignments(struct plan *plan, int64_t *fixed)
 {
     for (uint32_t number = 1; number <= plan->assignment_count; number++) {
