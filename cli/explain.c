@@ -149,6 +149,15 @@ static void say_tranches(struct phrase *phrase, const struct record_list *list)
     }
 }
 
+static void say_made(struct phrase *phrase, int64_t day)
+{
+    if (day != DAY_NONE) {
+        join(phrase);
+        fill_day(phrase, "day", day);
+        say_now(phrase, SAY_MADE);
+    }
+}
+
 /* When it arrives, and how long before it would be too late. */
 static void say_arrival(struct phrase *phrase, int64_t arrival, int64_t latest)
 {
@@ -187,6 +196,7 @@ static void say_shares(struct phrase *phrase, const struct explained *explained)
         fill_number(phrase, "kilometres", rows[i].kilometres);
         fill_number(phrase, "cost", rows[i].cost);
         say_now(phrase, SAY_SHARE);
+        say_made(phrase, rows[i].made);
         say_arrival(phrase, rows[i].arrival, need->latest);
         end_line(phrase);
     }
@@ -259,6 +269,8 @@ static void say_prices(struct phrase *phrase, const struct record_list *list)
         const struct effect_row *effect = rows[i].effect.items;
         indent(phrase);
         fill(phrase, "offer", rows[i].offer);
+        say_now(phrase, SAY_PRICE_OF);
+        say_made(phrase, rows[i].made);
         fill_effect(phrase, effect);
         fill_change(phrase, effect->cost);
         say_now(phrase, effect->need.size > 0 ? SAY_PRICE_SERVES : SAY_PRICE_SAVES);
@@ -296,6 +308,7 @@ static void say_option(struct phrase *phrase, const struct option_row *option, i
     fill_number(phrase, "kilometres", option->kilometres);
     fill_number(phrase, "cost", option->cost);
     say_now(phrase, SAY_OPTION);
+    say_made(phrase, option->made);
     say_arrival(phrase, option->arrival, latest);
     fill_consequence(phrase, option->effect.items);
     fill_change(phrase, option->plan_cost);
@@ -409,6 +422,7 @@ static void say_assignment(struct phrase *phrase, const struct explained *explai
     fill_word(phrase, "state", state_word(share->state));
     fill_count(phrase, "units", SAY_ONE_UNIT, share->quantity);
     say_now(phrase, SAY_ASSIGNMENT);
+    say_made(phrase, share->made);
     say_arrival(phrase, share->arrival, need->latest);
     end_line(phrase);
     if (life_is_fixed((enum assignment_state)share->state)) {

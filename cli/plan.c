@@ -22,7 +22,7 @@ static const struct {
 } SECTIONS[SECTION_COUNT] = {
     {"assignment", "assignments.csv", "Assignments"},
     {"unmet", "unmet.csv", "Unmet needs"},
-    {"price", "prices.csv", "Scarce offers"},
+    {"price", "prices.csv", "Scarce days of offers"},
 };
 
 struct cell {
@@ -32,18 +32,18 @@ struct cell {
     bool is_negative; /* The number stands for its opposite. */
 };
 
-struct scarcity { /* What one unit more of an offer would do, at the optimum. */
-    bool is_scarce;
+struct scarcity { /* Days of an offer on which one unit more would do the same, at the optimum. */
+    struct plan_slot days; /* Their first and last, capacities and units together. */
     struct explain_price price;
 };
 
 struct planning {
     struct offline offline;
-    struct scarcity *scarcities;      /* Of offers. */
+    struct scarcity *scarcities;
+    size_t scarcity_capacity, scarcity_count;
     struct explain_verdict *verdicts; /* Of needs: why they miss units at the optimum, */
     int64_t *served;                  /* and the units it gives them. */
-    int64_t *given;                   /* Of needs, after lots were kept to. */
-    int64_t *taken;                   /* Of offers, likewise. */
+    int64_t *given;                   /* After lots were kept to. */
     struct plan_round round;
     FILE *files[SECTION_COUNT];
     struct table tables[SECTION_COUNT];
@@ -202,7 +202,6 @@ static void emit_assignment(struct planning *planning, const struct plan_decisio
     uint64_t units = (uint64_t)decision->units;
 
     planning->given[decision->need] += decision->units;
-    planning->taken[decision->offer] += decision->units;
     planning->units = add_capped(planning->units, units);
     planning->class_units[need->class_number] += units;
     planning->cost = add_capped(planning->cost, multiply_capped(units, decision->cost));
@@ -268,22 +267,29 @@ static void emit_unmet(struct planning *planning, uint32_t number)
     emit(planning, SECTION_UNMET, cells, COUNT_OF(cells));
 }
 
-/* What one unit more of the offer would do. */
-static void emit_price(struct planning *planning, uint32_t number)
+static struct cell day_cell(const char *name, int32_t day, char text[DAY_TEXT_SIZE + 1])
+{
+    text[0] = '\0';
+    if (day != DAY_NONE) {
+        day_to_text(day, text);
+    }
+    return text_cell(name, bytes_from_text(text));
+}
+
+/* What one unit more of the offer would do, made on these days. */
+static void emit_price(struct planning *planning, const struct scarcity *scarcity)
 {
     const struct market *market = plan_market(planning->offline.plan);
-    const struct offer *offer = &market->offers[number];
-    const struct explain_effect *effect = &planning->scarcities[number].price.effect;
-
-    if (!planning->scarcities[number].is_scarce) {
-        return;
-    }
+    const struct explain_effect *effect = &scarcity->price.effect;
+    const struct offer *offer = &market->offers[scarcity->price.slot.offer];
+    char first[DAY_TEXT_SIZE + 1], last[DAY_TEXT_SIZE + 1];
     const struct cell cells[] = {
-        text_cell("offer", names_text(&market->offer_ids, number)),
+        text_cell("offer", names_text(&market->offer_ids, scarcity->price.slot.offer)),
         text_cell("product", names_text(&market->product_ids, offer->product)),
         text_cell("offerer", names_text(&market->party_ids, offer->party)),
-        number_cell("capacity", offer->capacity),
-        number_cell("used", (uint64_t)planning->taken[number]),
+        day_cell("from", scarcity->days.first, first),
+        day_cell("to", scarcity->days.last, last),
+        number_cell("capacity", (uint64_t)scarcity->days.capacity),
         text_cell("serves", id_or_nothing(&market->need_ids, effect->need)),
         number_cell("class", effect->rank.class_number),
         number_cell("tranche", effect->rank.tranche),
@@ -302,8 +308,8 @@ static void emit_all(struct planning *planning)
     for (uint32_t i = 0; i < market->need_ids.count; i++) {
         emit_unmet(planning, i);
     }
-    for (uint32_t i = 0; i < market->offer_ids.count; i++) {
-        emit_price(planning, i);
+    for (size_t i = 0; i < planning->scarcity_count; i++) {
+        emit_price(planning, &planning->scarcities[i]);
     }
 }
 
@@ -334,7 +340,7 @@ static void print_totals_json(struct planning *planning, uint64_t elapsed_ms)
     json_raw(line, "units_by_class", buffer_view(&classes));
     json_uint(line, "unmet_needs", planning->counts[SECTION_UNMET]);
     json_uint(line, "unmet", planning->unmet);
-    json_uint(line, "scarce_offers", planning->counts[SECTION_PRICES]);
+    json_uint(line, "scarce", planning->counts[SECTION_PRICES]);
     json_uint(line, "fragments", planning->round.fragments);
     json_uint(line, "cost", planning->cost);
     json_uint(line, "unit_km", planning->unit_kilometres);
@@ -430,15 +436,40 @@ static struct ripples *ask(const struct planning *planning, enum ripple_kind kin
     return ripples;
 }
 
+/* Days in a row on which a unit would do the same are one row. */
+static void add_scarcity(struct planning *planning, const struct plan_slot *days,
+                         const struct explain_price *price)
+{
+    struct scarcity *last = planning->scarcities + planning->scarcity_count - 1;
+
+    if (planning->scarcity_count > 0 && last->price.slot.offer == price->slot.offer &&
+        last->days.last + 1 == days->first && last->price.effect.need == price->effect.need &&
+        last->price.effect.rank.tranche == price->effect.rank.tranche &&
+        last->price.effect.cost == price->effect.cost) {
+        last->days.last = days->last;
+        last->days.capacity += days->capacity;
+        return;
+    }
+    GROW(planning->scarcities, planning->scarcity_capacity, planning->scarcity_count + 1);
+    planning->scarcities[planning->scarcity_count++] =
+        (struct scarcity){.days = *days, .price = *price};
+}
+
 static void explain_prices(struct planning *planning)
 {
+    const struct plan *plan = planning->offline.plan;
     uint32_t count = plan_market(planning->offline.plan)->offer_ids.count;
     struct ripples *added = ask(planning, RIPPLE_ADDED);
 
-    planning->scarcities = memory_take((size_t)count + 1, sizeof *planning->scarcities);
-    for (uint32_t i = 0; i < count; i++) {
-        struct scarcity *scarcity = &planning->scarcities[i];
-        scarcity->is_scarce = explain_price(added, i, &scarcity->price);
+    for (uint32_t offer = 0; offer < count; offer++) {
+        uint32_t places = plan_slot_count(plan, offer);
+        for (uint32_t place = 0; place < places; place++) {
+            struct plan_slot days = plan_slot(plan, offer, place);
+            struct explain_price price;
+            if (explain_price(plan, added, offer, place, &price)) {
+                add_scarcity(planning, &days, &price);
+            }
+        }
     }
     ripples_close(added);
 }
@@ -473,8 +504,6 @@ static int decide(struct planning *planning)
     }
     const struct market *market = plan_market(offline->plan);
     uint32_t need_count = market->need_ids.count;
-    uint32_t offer_count = market->offer_ids.count;
-    planning->taken = memory_take((size_t)offer_count + 1, sizeof *planning->taken);
     planning->given = memory_take((size_t)need_count + 1, sizeof *planning->given);
     explain_prices(planning);
     explain_needs(planning);
@@ -489,7 +518,6 @@ static void close_planning(struct planning *planning)
     buffer_deinit(&planning->line);
     free(planning->scarcities);
     free(planning->verdicts);
-    free(planning->taken);
     free(planning->served);
     free(planning->given);
 }

@@ -26,6 +26,7 @@ static const char *const sentences[SENTENCE_COUNT][LANGUAGE_COUNT] = {
                    "{kilometres} km, cost {cost} a unit",
                    "attribution {number}, {state}" NB ": {units} de {party} (offre {offer}), "
                    "{kilometres} km, coût {cost} par unité"},
+    [SAY_MADE] = {"made by {day}", "fabrication au plus tard le {day}"},
     [SAY_ARRIVAL] = {"arrives by {day}", "arrivée au plus tard le {day}"},
     [SAY_SLACK] = {"{days} to spare", "marge de {days}"},
 
@@ -61,12 +62,13 @@ static const char *const sentences[SENTENCE_COUNT][LANGUAGE_COUNT] = {
 
     [SAY_PRICES] = {"What one unit more of a scarce offer would do",
                     "Ce que ferait une unité de plus d’une offre rare"},
-    [SAY_PRICE_SERVES] = {"offer {offer}: serve a unit of need {need} of {party}, class {class}, "
-                          "tranche {tranche}; {change}",
-                          "offre {offer}" NB ": servir une unité du besoin {need} de {party}, "
-                          "classe {class}, tranche {tranche}" NNB "; {change}"},
-    [SAY_PRICE_SAVES] = {"offer {offer}: serve nobody else; {change}",
-                         "offre {offer}" NB ": ne servir personne d’autre" NNB "; {change}"},
+    [SAY_PRICE_OF] = {"offer {offer}", "offre {offer}"},
+    [SAY_PRICE_SERVES] = {": serve a unit of need {need} of {party}, class {class}, tranche "
+                          "{tranche}; {change}",
+                          NB ": servir une unité du besoin {need} de {party}, classe {class}, "
+                             "tranche {tranche}" NNB "; {change}"},
+    [SAY_PRICE_SAVES] = {": serve nobody else; {change}",
+                         NB ": ne servir personne d’autre" NNB "; {change}"},
     [SAY_DEARER] = {"the plan costs {cost} more", "le plan coûte {cost} de plus"},
     [SAY_CHEAPER] = {"the plan costs {cost} less", "le plan coûte {cost} de moins"},
     [SAY_SAME_COST] = {"the plan costs the same", "le plan coûte autant"},

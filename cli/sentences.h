@@ -22,6 +22,7 @@ enum sentence {
     SAY_GETS,
     SAY_GETS_NOTHING,
     SAY_SHARE,
+    SAY_MADE,
     SAY_ARRIVAL,
     SAY_SLACK,
     /* What binds it. */
@@ -37,6 +38,7 @@ enum sentence {
     SAY_LOT,
     /* Prices, and what a unit sets off. */
     SAY_PRICES,
+    SAY_PRICE_OF,
     SAY_PRICE_SERVES,
     SAY_PRICE_SAVES,
     SAY_DEARER,

@@ -8,21 +8,24 @@
 #include "core/plan/explain.h"
 
 #include "core/match/cost.h"
+#include "core/plan/internal.h"
 
 #include <stdlib.h>
 
 #define TOTAL_NONE INT64_MAX
 #define MOVE_COUNT_MAX 64 /* Of a ripple that are counted. */
 
-/* A possible offer. */
+/* A slot of a possible offer, of use for the need. */
 struct choice {
     uint32_t source;
-    struct match match;
+    uint32_t offer;
+    uint32_t cost; /* Of a unit. */
     int64_t total; /* What a unit of it costs the plan; TOTAL_NONE: it has none. */
 };
 
 struct choices {
     struct choice *items;
+    size_t capacity;
     size_t count;
 };
 
@@ -30,6 +33,7 @@ struct inquiry {
     struct plan *plan;
     uint32_t need;
     struct choices choices;
+    bool has_units; /* Some possible offer has units that are not committed. */
     struct explain_facts *facts;
 };
 
@@ -78,16 +82,19 @@ struct explain_rank explain_rank(int64_t weight)
     };
 }
 
-/* Sources and offers: the two functions that know which is which. */
-
-static struct explain_slot slot_of(uint32_t source)
+/* Which offer a source of the flow is of, and which day of it. */
+static struct explain_slot slot_of(const struct plan *plan, uint32_t source)
 {
-    return (struct explain_slot){.offer = source, .day = DAY_NONE};
-}
+    struct explain_slot slot = {.offer = slots_owner(&plan->slots, source), .day = DAY_NONE};
 
-static uint32_t source_of(uint32_t offer)
-{
-    return offer;
+    ENSURE(slot.offer != SLOT_NONE);
+    if (!plan_is_stock(plan, slot.offer)) {
+        const struct plan_offer *offer = &plan->offers[slot.offer];
+        uint32_t place = slot_place(offer->range, offer->days, source);
+        ENSURE(place != SLOT_NONE);
+        slot.day = plan_day_at(plan, slot.offer, place);
+    }
+    return slot;
 }
 
 /* Steps of a ripple at which a need moves; at others a unit waits. */
@@ -103,14 +110,14 @@ static uint32_t count_movers(const struct ripples *ripples, uint32_t source, uin
     return movers;
 }
 
-static struct explain_effect effect_of(const struct ripples *ripples, uint32_t source,
-                                       uint32_t other_than)
+static struct explain_effect effect_of(const struct plan *plan, const struct ripples *ripples,
+                                       uint32_t source, uint32_t other_than)
 {
     struct ripple ripple = ripples_get(ripples, source, other_than);
 
     return (struct explain_effect){
         .end = ripple.end,
-        .slot = slot_of(ripple.source),
+        .slot = slot_of(plan, ripple.source),
         .need = ripple.end == RIPPLE_SINK ? ripple.sink : NAME_NONE,
         .rank = explain_rank(ripple.weight),
         .cost = ripple.cost,
@@ -166,6 +173,23 @@ static int compare_failures(const void *left, const void *right)
     return (a->reason > b->reason) - (a->reason < b->reason);
 }
 
+/* The days of a possible offer that the need can use. */
+static void add_choices(struct inquiry *inquiry, uint32_t offer)
+{
+    struct plan_places places = plan_places(inquiry->plan, inquiry->need, offer);
+    struct choices *choices = &inquiry->choices;
+
+    inquiry->has_units = inquiry->has_units || plan_offer_rest(inquiry->plan, offer) > 0;
+    for (uint32_t place = places.from; place < places.end; place++) {
+        GROW(choices->items, choices->capacity, choices->count + 1);
+        choices->items[choices->count++] = (struct choice){
+            .source = plan_slot_at(inquiry->plan, offer, place),
+            .offer = offer,
+            .cost = plan_cost_at(inquiry->plan, offer, &places, place),
+        };
+    }
+}
+
 /* Sorts offers into choices and failures. The caller frees the choices. */
 static void look_at_offers(struct inquiry *inquiry)
 {
@@ -174,19 +198,17 @@ static void look_at_offers(struct inquiry *inquiry)
         &market->products[market->needs[inquiry->need].product].offers;
     struct explain_facts *facts = inquiry->facts;
 
-    inquiry->choices.items = memory_take(offers->count + 1, sizeof *inquiry->choices.items);
     for (size_t i = 0; i < offers->count; i++) {
         uint32_t offer = offers->items[i];
         struct match match = match_check(market, plan_rules(inquiry->plan), inquiry->need, offer);
         bool is_closed = plan_is_excluded(inquiry->plan, inquiry->need, offer);
         if (match.reason == MATCH_POSSIBLE && !is_closed) {
-            inquiry->choices.items[inquiry->choices.count++] =
-                (struct choice){.source = source_of(offer), .match = match};
-            continue;
+            facts->possible++;
+            add_choices(inquiry, offer);
+        } else {
+            count_failure(facts, failure_of(market, inquiry->need, offer, &match));
         }
-        count_failure(facts, failure_of(market, inquiry->need, offer, &match));
     }
-    facts->possible = (uint32_t)inquiry->choices.count;
     if (facts->failure_count > 1) {
         qsort(facts->failures, facts->failure_count, sizeof *facts->failures, compare_failures);
     }
@@ -209,20 +231,8 @@ static int64_t total_of(const struct ripples *taken, const struct choice *choice
 {
     struct ripple ripple = ripples_get(taken, choice->source, need);
 
-    return ripple.end == RIPPLE_IMPOSSIBLE
-               ? TOTAL_NONE
-               : (int64_t)choice->match.cost + ripple.weight + ripple.cost;
-}
-
-static bool is_all_committed(const struct inquiry *inquiry)
-{
-    for (size_t i = 0; i < inquiry->choices.count; i++) {
-        uint32_t source = inquiry->choices.items[i].source;
-        if (flow_source_capacity(plan_flow(inquiry->plan), source) > 0) {
-            return false;
-        }
-    }
-    return true;
+    return ripple.end == RIPPLE_IMPOSSIBLE ? TOTAL_NONE
+                                           : choice->cost + ripple.weight + ripple.cost;
 }
 
 /* Of the first unit that it misses. */
@@ -258,14 +268,14 @@ static struct explain_verdict judge_scarce(const struct inquiry *inquiry,
     }
     if (best == NULL) {
         return (struct explain_verdict){
-            .cause = is_all_committed(inquiry) ? EXPLAIN_COMMITTED : EXPLAIN_CAPACITY,
+            .cause = inquiry->has_units ? EXPLAIN_CAPACITY : EXPLAIN_COMMITTED,
             .offer = NAME_NONE,
         };
     }
-    struct explain_effect effect = effect_of(taken, best->source, inquiry->need);
+    struct explain_effect effect = effect_of(inquiry->plan, taken, best->source, inquiry->need);
     return (struct explain_verdict){
         .cause = cause_of(next_rank(inquiry), &effect),
-        .offer = slot_of(best->source).offer,
+        .offer = best->offer,
         .effect = effect,
     };
 }
@@ -348,85 +358,26 @@ static struct ripples *ask(const struct inquiry *inquiry, enum ripple_kind kind,
     return ripples;
 }
 
-/* The one that costs the need most among those that serve it: what is first to be replaced. */
-static uint32_t dearest_source(const struct inquiry *inquiry)
+static bool serves(const struct inquiry *inquiry, const struct choice *choice)
 {
-    uint32_t dearest = FLOW_NONE;
-    uint32_t cost = 0;
+    return flow_units(plan_flow(inquiry->plan), inquiry->need, choice->source) > 0;
+}
+
+/* The one that costs the need most among those that serve it, of `offer` unless NAME_NONE: what is
+ * first to be replaced. FLOW_NONE in `source` when there is none. */
+static struct choice dearest_choice(const struct inquiry *inquiry, uint32_t offer)
+{
+    struct choice dearest = {.source = FLOW_NONE};
 
     for (size_t i = 0; i < inquiry->choices.count; i++) {
         const struct choice *choice = &inquiry->choices.items[i];
-        bool serves = flow_units(plan_flow(inquiry->plan), inquiry->need, choice->source) > 0;
-        if (serves && (dearest == FLOW_NONE || choice->match.cost > cost)) {
-            dearest = choice->source;
-            cost = choice->match.cost;
+        bool is_meant = offer == NAME_NONE || offer == choice->offer;
+        if (is_meant && serves(inquiry, choice) &&
+            (dearest.source == FLOW_NONE || choice->cost > dearest.cost)) {
+            dearest = *choice;
         }
     }
     return dearest;
-}
-
-static void fill_options(struct inquiry *inquiry, const struct ripples *taken, uint32_t spared,
-                         int64_t spared_cost)
-{
-    struct explain_facts *facts = inquiry->facts;
-    struct choices *choices = &inquiry->choices;
-
-    for (size_t i = 0; i < choices->count; i++) {
-        struct choice *choice = &choices->items[i];
-        choice->total = choice->source == spared ? TOTAL_NONE : total_of(taken, choice, FLOW_NONE);
-    }
-    if (choices->count > 1) {
-        qsort(choices->items, choices->count, sizeof *choices->items, compare_choices);
-    }
-    for (size_t i = 0; i < choices->count && facts->option_count < EXPLAIN_OPTION_COUNT; i++) {
-        const struct choice *choice = &choices->items[i];
-        if (choice->total == TOTAL_NONE) {
-            return;
-        }
-        struct explain_effect effect = effect_of(taken, choice->source, FLOW_NONE);
-        int64_t freed = effect.end == RIPPLE_SPARED ? 0 : facts->freed.cost;
-        facts->options[facts->option_count++] = (struct explain_option){
-            .slot = slot_of(choice->source),
-            .match = choice->match,
-            .effect = effect,
-            .cost = (int64_t)choice->match.cost - spared_cost + effect.cost + freed,
-        };
-    }
-}
-
-/* One of its units comes from elsewhere, and the one it had is free for others. */
-static void find_options_instead(struct inquiry *inquiry, uint32_t spared)
-{
-    struct ripples *added = ask(inquiry, RIPPLE_ADDED, inquiry->need, FLOW_NONE, 0);
-    struct ripple gain = ripples_get(added, spared, FLOW_NONE);
-    int64_t cost = 0;
-
-    inquiry->facts->instead_of = slot_of(spared).offer;
-    inquiry->facts->freed = effect_of(added, spared, FLOW_NONE);
-    ripples_close(added);
-    for (size_t i = 0; i < inquiry->choices.count; i++) {
-        cost = inquiry->choices.items[i].source == spared
-                   ? (int64_t)inquiry->choices.items[i].match.cost
-                   : cost;
-    }
-    struct ripples *taken =
-        ask(inquiry, RIPPLE_TAKEN, inquiry->need, spared, gain.weight - gain.cost);
-    fill_options(inquiry, taken, spared, cost);
-    ripples_close(taken);
-}
-
-/* Prices. */
-
-bool explain_price(const struct ripples *added, uint32_t offer, struct explain_price *price)
-{
-    uint32_t source = source_of(offer);
-    struct explain_effect effect = effect_of(added, source, FLOW_NONE);
-
-    if (effect.end == RIPPLE_IMPOSSIBLE || (effect.end == RIPPLE_FREE && effect.cost == 0)) {
-        return false;
-    }
-    *price = (struct explain_price){.slot = slot_of(source), .effect = effect};
-    return true;
 }
 
 static bool is_option(const struct explain_facts *facts, uint32_t offer)
@@ -439,18 +390,104 @@ static bool is_option(const struct explain_facts *facts, uint32_t offer)
     return false;
 }
 
-/* Of the offers that serve the need or could; choices are best first. */
+static void add_option(struct inquiry *inquiry, const struct ripples *taken,
+                       const struct choice *choice, int64_t spared_cost)
+{
+    struct explain_facts *facts = inquiry->facts;
+    struct explain_slot slot = slot_of(inquiry->plan, choice->source);
+    struct explain_effect effect = effect_of(inquiry->plan, taken, choice->source, FLOW_NONE);
+    int64_t freed = effect.end == RIPPLE_SPARED ? 0 : facts->freed.cost;
+
+    facts->options[facts->option_count++] = (struct explain_option){
+        .slot = slot,
+        .match = plan_match_on(inquiry->plan, inquiry->need, slot.offer, slot.day),
+        .effect = effect,
+        .cost = choice->cost - spared_cost + effect.cost + freed,
+    };
+}
+
+/* The best day of each of the best offers, but the one whose unit is `spared`. */
+static void fill_options(struct inquiry *inquiry, const struct ripples *taken,
+                         const struct choice *spared)
+{
+    struct explain_facts *facts = inquiry->facts;
+    struct choices *choices = &inquiry->choices;
+
+    for (size_t i = 0; i < choices->count; i++) {
+        choices->items[i].total = total_of(taken, &choices->items[i], FLOW_NONE);
+    }
+    if (choices->count > 1) {
+        qsort(choices->items, choices->count, sizeof *choices->items, compare_choices);
+    }
+    for (size_t i = 0; i < choices->count && facts->option_count < EXPLAIN_OPTION_COUNT; i++) {
+        const struct choice *choice = &choices->items[i];
+        bool is_new = choice->offer != facts->instead_of && !is_option(facts, choice->offer);
+        if (choice->total != TOTAL_NONE && is_new) {
+            add_option(inquiry, taken, choice, spared->cost);
+        }
+    }
+}
+
+/* One of its units comes from elsewhere, and the one it had is free for others. */
+static void find_options_instead(struct inquiry *inquiry, const struct choice *spared)
+{
+    struct ripples *added = ask(inquiry, RIPPLE_ADDED, inquiry->need, FLOW_NONE, 0);
+    struct ripple gain = ripples_get(added, spared->source, FLOW_NONE);
+
+    inquiry->facts->instead_of = spared->offer;
+    inquiry->facts->freed = effect_of(inquiry->plan, added, spared->source, FLOW_NONE);
+    ripples_close(added);
+    struct ripples *taken =
+        ask(inquiry, RIPPLE_TAKEN, inquiry->need, spared->source, gain.weight - gain.cost);
+    fill_options(inquiry, taken, spared);
+    ripples_close(taken);
+}
+
+/* Prices. */
+
+static bool price_slot(const struct plan *plan, const struct ripples *added, uint32_t source,
+                       struct explain_price *price)
+{
+    struct explain_effect effect = effect_of(plan, added, source, FLOW_NONE);
+
+    if (effect.end == RIPPLE_FREE && effect.cost == 0) {
+        return false;
+    }
+    *price = (struct explain_price){.slot = slot_of(plan, source), .effect = effect};
+    return true;
+}
+
+bool explain_price(const struct plan *plan, const struct ripples *added, uint32_t offer,
+                   uint32_t place, struct explain_price *price)
+{
+    return price_slot(plan, added, plan_slot_at(plan, offer, place), price);
+}
+
+static bool is_option_slot(const struct inquiry *inquiry, uint32_t source)
+{
+    struct explain_slot slot = slot_of(inquiry->plan, source);
+
+    for (size_t i = 0; i < inquiry->facts->option_count; i++) {
+        const struct explain_slot *other = &inquiry->facts->options[i].slot;
+        if (other->offer == slot.offer && other->day == slot.day) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of the slots that serve the need or could; choices are best first. */
 static void find_prices(struct inquiry *inquiry)
 {
     struct explain_facts *facts = inquiry->facts;
     struct ripples *added = ask(inquiry, RIPPLE_ADDED, FLOW_NONE, FLOW_NONE, 0);
+    size_t count = inquiry->choices.count;
 
-    for (size_t i = 0; i < inquiry->choices.count && facts->price_count < EXPLAIN_PRICE_COUNT;
-         i++) {
-        uint32_t source = inquiry->choices.items[i].source;
-        bool serves = flow_units(plan_flow(inquiry->plan), inquiry->need, source) > 0;
-        if ((serves || is_option(facts, slot_of(source).offer)) &&
-            explain_price(added, slot_of(source).offer, &facts->prices[facts->price_count])) {
+    for (size_t i = 0; i < count && facts->price_count < EXPLAIN_PRICE_COUNT; i++) {
+        const struct choice *choice = &inquiry->choices.items[i];
+        struct explain_price *price = &facts->prices[facts->price_count];
+        if ((serves(inquiry, choice) || is_option_slot(inquiry, choice->source)) &&
+            price_slot(inquiry->plan, added, choice->source, price)) {
             facts->price_count++;
         }
     }
@@ -485,7 +522,7 @@ static void find_more(struct inquiry *inquiry, bool wants_options)
 
     inquiry->facts->verdict = judge(inquiry, taken);
     if (wants_options && inquiry->facts->verdict.cause > EXPLAIN_NOT_OPEN) {
-        fill_options(inquiry, taken, FLOW_NONE, 0);
+        fill_options(inquiry, taken, &(struct choice){.source = FLOW_NONE});
     }
     ripples_close(taken);
 }
@@ -500,11 +537,11 @@ void explain_need(struct plan *plan, uint32_t need, uint32_t instead_of,
     look_at_offers(&inquiry);
     find_tranches(&inquiry);
     find_more(&inquiry, instead_of == NAME_NONE);
-    uint32_t spared = instead_of != NAME_NONE                  ? source_of(instead_of)
-                      : facts->verdict.cause == EXPLAIN_SERVED ? dearest_source(&inquiry)
-                                                               : FLOW_NONE;
-    if (spared != FLOW_NONE && flow_units(plan_flow(plan), need, spared) > 0) {
-        find_options_instead(&inquiry, spared);
+    if (instead_of != NAME_NONE || facts->verdict.cause == EXPLAIN_SERVED) {
+        struct choice spared = dearest_choice(&inquiry, instead_of);
+        if (spared.source != FLOW_NONE) {
+            find_options_instead(&inquiry, &spared);
+        }
     }
     find_prices(&inquiry);
     free(inquiry.choices.items);

@@ -40,10 +40,10 @@ struct explain_rank {
 };
 struct explain_rank explain_rank(int64_t weight);
 
-/* The source of the flow: an offer, and when that is told apart, its day. */
+/* An offer, and the day by which a unit of it is made. */
 struct explain_slot {
     uint32_t offer;
-    int32_t day; /* DAY_NONE: all of it. */
+    int32_t day; /* DAY_NONE: of a stock. */
 };
 
 /* A ripple, with whom it is about. */
@@ -68,13 +68,15 @@ struct explain_verdict {
 struct explain_verdict explain_verdict(struct plan *plan, const struct ripples *taken,
                                        uint32_t need);
 
-/* What one unit more of an offer would save, from ripples of RIPPLE_ADDED. */
+/* What one unit more of a slot would save, from ripples of RIPPLE_ADDED. */
 struct explain_price {
     struct explain_slot slot;
     struct explain_effect effect; /* Serves a unit of its rank at its cost, or saves -cost. */
 };
-/* False when the offer is not scarce: one unit more would save nothing. */
-bool explain_price(const struct ripples *added, uint32_t offer, struct explain_price *price);
+/* For the slot at a place of the offer (plan_slot). False when it is not scarce: one unit more
+ * would save nothing. */
+bool explain_price(const struct plan *plan, const struct ripples *added, uint32_t offer,
+                   uint32_t place, struct explain_price *price);
 
 struct explain_tranche {
     uint8_t number; /* From 1. */

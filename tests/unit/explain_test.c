@@ -62,7 +62,7 @@ static void open_village(struct village *village, uint64_t lot)
 
 struct wish {
     uint64_t party, quantity, class_number;
-    int64_t latest;
+    int64_t latest, due; /* 0: none. */
 };
 
 static void want(struct village *village, uint64_t number, struct wish wish)
@@ -75,7 +75,7 @@ static void want(struct village *village, uint64_t number, struct wish wish)
                                        .product = bytes_from_text("mask"),
                                        .quantity = wish.quantity,
                                        .class_number = wish.class_number,
-                                       .due = DAY_NONE,
+                                       .due = wish.due == 0 ? DAY_NONE : wish.due,
                                        .latest = wish.latest == 0 ? DAY_NONE : wish.latest,
                                        .at = TIME_NONE}});
 }
@@ -98,6 +98,39 @@ static void give(struct village *village, uint64_t number, struct gift gift)
                                         .from = DAY_NONE,
                                         .to = DAY_NONE,
                                         .at = TIME_NONE}});
+}
+
+#define LINE_DAYS 5
+
+/* A line with so many units a day. */
+static void give_daily(struct village *village, uint64_t number, struct gift gift)
+{
+    char offer[NAME_SIZE], party[NAME_SIZE];
+
+    tell(village, KIND_OFFER_PUT,
+         &(union command){.offer_put = {.offer = name(offer, 'o', number),
+                                        .party = name(party, 'p', gift.party),
+                                        .product = bytes_from_text("mask"),
+                                        .offer_kind = OFFER_CAPACITY,
+                                        .per_day = gift.quantity,
+                                        .lead_days = gift.lead_days,
+                                        .from = TODAY,
+                                        .to = TODAY + LINE_DAYS - 1,
+                                        .at = TIME_NONE}});
+}
+
+/* One day of it has another capacity. */
+static void report_day(struct village *village, uint64_t number, int32_t day, uint64_t units)
+{
+    char offer[NAME_SIZE];
+
+    tell(village, KIND_CAPACITY_PUT,
+         &(union command){.capacity_put = {.offer = name(offer, 'o', number),
+                                           .from = day,
+                                           .to = day,
+                                           .per_day = units,
+                                           .source = SOURCE_DECLARED,
+                                           .at = TIME_NONE}});
 }
 
 static void on_assignment(void *context, const struct assignment_event *event)
@@ -332,21 +365,38 @@ static void a_need_that_has_ended_has_no_options(void)
     plan_close(village.plan);
 }
 
+/* Stocks and lines by turns; needs with and without days. */
 static void draw_village(uint64_t *random, struct village *village,
                          uint64_t quantities[OFFER_COUNT])
 {
     open_village(village, 1 + random_below(random, 2));
     for (uint64_t i = 0; i < OFFER_COUNT; i++) {
-        quantities[i] = 5 + random_below(random, 25);
-        give(village, i, (struct gift){random_below(random, 5), quantities[i], 0});
+        bool is_line = i % 2 == 1;
+        quantities[i] = 2 + random_below(random, is_line ? 5 : 25);
+        struct gift gift = {random_below(random, 5), quantities[i], random_below(random, 2)};
+        (is_line ? give_daily : give)(village, i, gift);
     }
     for (uint64_t i = 0; i < NEED_COUNT; i++) {
+        int64_t due = TODAY + (int64_t)random_below(random, 6);
         want(village, i,
              (struct wish){.party = random_below(random, 5),
                            .quantity = 2 + random_below(random, 30),
-                           .class_number = 1 + random_below(random, CLASS_COUNT)});
+                           .class_number = 1 + random_below(random, CLASS_COUNT),
+                           .due = random_below(random, 2) == 0 ? due : 0,
+                           .latest = random_below(random, 2) == 0 ? due + 2 : 0});
     }
     settle(village);
+}
+
+static int64_t saving_of(const struct explain_price *price)
+{
+    struct explain_rank rank = price->effect.rank;
+    int64_t level = rank.class_number == 0
+                        ? 0
+                        : (CLASS_COUNT - rank.class_number) * PLAN_TRANCHE_COUNT +
+                              PLAN_TRANCHE_COUNT - rank.tranche + 1;
+
+    return level * FLOW_WEIGHT_STEP - price->effect.cost;
 }
 
 static void a_price_is_what_one_unit_more_saves(void)
@@ -355,31 +405,49 @@ static void a_price_is_what_one_unit_more_saves(void)
         uint64_t random = test_seed;
         uint64_t quantities[OFFER_COUNT];
         struct village village;
+        struct ripples *added;
+        struct explain_price price;
         draw_village(&random, &village, quantities);
         uint32_t offer = (uint32_t)random_below(&random, OFFER_COUNT);
-        struct ripples *added;
+        uint32_t place = (uint32_t)random_below(&random, plan_slot_count(village.plan, offer));
         ripples_open(plan_flow(village.plan),
                      &(struct ripple_question){
                          .kind = RIPPLE_ADDED, .still = FLOW_NONE, .spared = FLOW_NONE},
                      &added);
-        struct explain_price price;
-        int64_t saved = 0;
-        if (explain_price(added, offer, &price)) {
-            struct explain_rank rank = price.effect.rank;
-            int64_t level = rank.class_number == 0
-                                ? 0
-                                : (CLASS_COUNT - rank.class_number) * PLAN_TRANCHE_COUNT +
-                                      PLAN_TRANCHE_COUNT - rank.tranche + 1;
-            saved = level * FLOW_WEIGHT_STEP - price.effect.cost;
-        }
+        bool is_scarce = explain_price(village.plan, added, offer, place, &price);
         wide before = objective_of(&village);
-        uint32_t party = plan_market(village.plan)->offers[offer].party;
-        give(&village, offer, (struct gift){party, quantities[offer] + 1, 0});
+        if (offer % 2 == 1) {
+            report_day(&village, offer, plan_slot(village.plan, offer, place).last,
+                       quantities[offer] + 1);
+        } else {
+            const struct offer *known = &plan_market(village.plan)->offers[offer];
+            give(&village, offer,
+                 (struct gift){known->party, quantities[offer] + 1, known->lead_days});
+        }
         settle(&village);
-        EXPECT_EQ(before - objective_of(&village), saved);
+        EXPECT_EQ(before - objective_of(&village), is_scarce ? saving_of(&price) : 0);
         ripples_close(added);
         plan_close(village.plan);
     }
+}
+
+static void the_day_of_a_line_is_told(void)
+{
+    struct village village;
+    struct explain_facts facts;
+
+    open_village(&village, 1);
+    give_daily(&village, 0, (struct gift){.party = 1, .quantity = 4});
+    give_daily(&village, 1, (struct gift){.party = 2, .quantity = 4});
+    want(&village, 0,
+         (struct wish){.quantity = 9, .class_number = 2, .due = TODAY + 2, .latest = TODAY + 3});
+    explain(&village, 0, &facts);
+    EXPECT_EQ(facts.verdict.cause, EXPLAIN_SERVED);
+    EXPECT_EQ(facts.option_count, 1);
+    EXPECT_EQ(facts.options[0].slot.offer, 1);
+    EXPECT_EQ(facts.options[0].slot.day, TODAY + 1);
+    EXPECT_EQ(facts.options[0].match.arrival, TODAY + 2);
+    plan_close(village.plan);
 }
 
 static void expect_sound(const struct village *village, uint32_t need,
@@ -393,7 +461,7 @@ static void expect_sound(const struct village *village, uint32_t need,
     EXPECT_EQ(facts->verdict.cause == EXPLAIN_SERVED, !is_missing);
     if (facts->verdict.cause >= EXPLAIN_CLASS) {
         EXPECT_TRUE(effect->need != need);
-        EXPECT_TRUE(flow_units(flow, effect->need, effect->slot.offer) > 0);
+        EXPECT_TRUE(plan_pair_units(village->plan, effect->need, effect->slot.offer) > 0);
         EXPECT_TRUE(effect->rank.class_number <= asked->class_number);
         EXPECT_EQ(facts->verdict.cause == EXPLAIN_CLASS,
                   effect->rank.class_number < asked->class_number);
@@ -444,6 +512,7 @@ int main(int argc, char **argv)
         CASE(the_smallest_change_for_each_rule_is_told),
         CASE(a_need_that_has_ended_has_no_options),
         CASE(a_price_is_what_one_unit_more_saves),
+        CASE(the_day_of_a_line_is_told),
         CASE(verdicts_of_one_need_and_of_the_whole_plan_agree),
     };
     return run_cases(cases, COUNT_OF(cases), argc, argv);

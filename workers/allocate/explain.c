@@ -139,6 +139,7 @@ static struct record_list option_rows(struct allocate *allocate, const struct ex
             .party = names_text(&market->party_ids, market->offers[option->slot.offer].party),
             .cost = option->match.cost,
             .kilometres = option->match.kilometres,
+            .made = option->slot.day,
             .arrival = option->match.arrival,
             .plan_cost = option->cost,
             .effect = effect_row(allocate, &option->effect),
@@ -154,6 +155,7 @@ static struct record_list price_rows(struct allocate *allocate, const struct exp
     for (size_t i = 0; i < facts->price_count; i++) {
         rows[i] = (struct price_row){
             .offer = offer_id(allocate, facts->prices[i].slot.offer),
+            .made = facts->prices[i].slot.day,
             .effect = effect_row(allocate, &facts->prices[i].effect),
         };
     }

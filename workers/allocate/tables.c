@@ -108,6 +108,7 @@ static const struct field share_fields[] = {
     UNITS(share_row, quantity, "quantity", .text = "Units."),
     UINT(share_row, cost, "cost", 0, INT64_MAX, .text = "Of a unit."),
     UINT(share_row, kilometres, "kilometres", 0, INT64_MAX, .text = "Distance."),
+    DAY(share_row, made, "made", .text = "Day by which it is made."),
     DAY(share_row, arrival, "arrival", .text = "Day it arrives."),
 };
 const struct message SHARE_ROW =
@@ -132,6 +133,7 @@ const struct message EFFECT_ROW =
 
 static const struct field price_fields[] = {
     ID(price_row, offer, "offer", .text = "Offer."),
+    DAY(price_row, made, "made", .text = "Day by which the unit is made."),
     LIST(price_row, effect, "effect", EFFECT_ROW, 1, 1, .text = "What one unit more would do."),
 };
 const struct message PRICE_ROW =
@@ -142,6 +144,7 @@ static const struct field option_fields[] = {
     ID(option_row, party, "party", .text = "Who gives."),
     UINT(option_row, cost, "cost", 0, INT64_MAX, .text = "Of a unit, all terms."),
     UINT(option_row, kilometres, "kilometres", 0, INT64_MAX, .text = "Distance."),
+    DAY(option_row, made, "made", .text = "Day by which it would be made."),
     DAY(option_row, arrival, "arrival", .text = "Day it would arrive."),
     CHANGE(option_row, plan_cost, "plan_cost", .text = "What the plan would cost more in all."),
     LIST(option_row, effect, "effect", EFFECT_ROW, 1, 1, .text = "What taking it would set off."),

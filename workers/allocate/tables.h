@@ -84,6 +84,7 @@ struct share_row { /* An assignment of the need. */
     uint64_t quantity;
     uint64_t cost;
     uint64_t kilometres;
+    int64_t made; /* By this day; DAY_NONE of a stock. */
     int64_t arrival;
 };
 
@@ -101,6 +102,7 @@ struct effect_row {
 
 struct price_row { /* What one unit more of an offer would do. */
     struct bytes offer;
+    int64_t made;              /* By this day; DAY_NONE of a stock. */
     struct record_list effect; /* One struct effect_row. */
 };
 
@@ -109,6 +111,7 @@ struct option_row { /* Where a unit could come from as well. */
     struct bytes party;
     uint64_t cost; /* Of a unit. */
     uint64_t kilometres;
+    int64_t made; /* By this day; DAY_NONE of a stock. */
     int64_t arrival;
     int64_t plan_cost;         /* What the plan would cost more in all. */
     struct record_list effect; /* One struct effect_row. */
