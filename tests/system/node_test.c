@@ -459,7 +459,7 @@ static void kills_lose_nothing_and_double_nothing(void)
     pid_t follower = start(&bench, "follower", NULL);
     pid_t source = start(&bench, "source", NULL);
     while (bench.acked < 9500) {
-        pump(&bench, bench.acked + 1 + random_below(&random, 1000), 10000);
+        pump(&bench, min_u64(bench.acked + 1 + random_below(&random, 1000), 10000), 10000);
         if (random_below(&random, 2) == 0) {
             kill_hard(source);
             source = start(&bench, "source", NULL);
