@@ -556,7 +556,9 @@ static void the_metrics_socket_tells_the_figures(void)
     close(descriptor);
     EXPECT_TRUE(strstr(text, "maillon_log_seq{role=\"source\"} 50\n") != NULL);
     EXPECT_TRUE(strstr(text, "maillon_live{role=\"source\"} 1\n") != NULL);
-    EXPECT_TRUE(strstr(text, "maillon_messages_received_total{role=\"source\"} 50\n") != NULL);
+    const char *received = strstr(text, "maillon_messages_received_total{role=\"source\"} ");
+    EXPECT_TRUE(received != NULL);
+    EXPECT_TRUE(strtoull(strchr(received, ' '), NULL, 10) >= 50); /* Some may have come twice. */
     EXPECT_TRUE(strstr(text, "maillon_role_figure{role=\"source\",name=\"taken\"} 50\n") != NULL);
     EXPECT_EQ(stop(source), 0);
     bench_close(&bench);
