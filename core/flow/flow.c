@@ -14,7 +14,7 @@
  * wrong with it. Units taken off it lie free at their source at the old price, until somebody
  * takes them at that price or step 4 lowers it.
  */
-#include "core/flow/network.h"
+#include "core/flow/batch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -407,6 +407,10 @@ static void settle_sources(struct flow *flow)
 
 void flow_settle(struct flow *flow)
 {
+    if (batch_pays(flow)) {
+        batch_settle(flow);
+        return;
+    }
     read_dirty_sinks(flow);
     restore_sinks(flow);
     settle_sources(flow);

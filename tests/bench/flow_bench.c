@@ -131,22 +131,33 @@ static void set_slots(struct flow *flow, const struct flow_instance *instance)
     ENSURE(instance->days == 1);
 }
 
+static struct flow_tranche tranche_of(const struct flow_instance *instance, uint32_t need,
+                                      int64_t units)
+{
+    return (struct flow_tranche){
+        .units = units, .weight = flow_instance_level(&instance->needs[need]) * FLOW_WEIGHT_STEP};
+}
+
 static void set_units(struct flow *flow, const struct flow_instance *instance, uint32_t need,
                       int64_t units)
 {
-    struct flow_tranche tranche = {
-        .units = units, .weight = flow_instance_level(&instance->needs[need]) * FLOW_WEIGHT_STEP};
+    struct flow_tranche tranche = tranche_of(instance, need, units);
 
     flow_set_sink(flow, need, &tranche, 1);
 }
 
 static void set_need(struct flow *flow, const struct flow_instance *instance, uint32_t need)
 {
-    set_units(flow, instance, need, instance->needs[need].units);
+    struct flow_tranche tranche = tranche_of(instance, need, instance->needs[need].units);
+    struct flow_arc arcs[DEGREE];
+    size_t count = 0;
+
     for (size_t i = flow_instance_arcs_start(instance, need); i < instance->needs[need].arcs_end;
          i++) {
-        flow_set_arc(flow, need, instance->arcs[i].slot, instance->arcs[i].cost);
+        arcs[count++] =
+            (struct flow_arc){.source = instance->arcs[i].slot, .cost = instance->arcs[i].cost};
     }
+    flow_load_sink(flow, need, &tranche, 1, arcs, count);
 }
 
 static void conclude(const struct flow *flow, struct result *result)
