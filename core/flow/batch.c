@@ -2,12 +2,14 @@
  * batch.c - cuts the network into its connected components, hands those where something changed to
  * simplex.c, and brings the flow to what comes back.
  *
- * A component is found by its sources: those that one sink has arcs to belong together. Its members
+ * A component is found by its sources: those that one sink has arcs to, and those that follow one
+ * another, belong together. Its members
  * are listed by ascending number, and so is what it gives back, so the result is a function of the
  * network alone.
  */
 #include "core/flow/batch.h"
 
+#include "core/flow/network.h"
 #include "core/flow/simplex.h"
 
 #include <stdlib.h>
@@ -134,6 +136,11 @@ static void join_sources(struct batch *batch)
             join(batch->parts, sink->links[0].number, sink->links[j].number);
         }
     }
+    for (uint32_t i = 0; i < flow->source_count; i++) {
+        if (flow->sources[i].next != FLOW_NONE) {
+            join(batch->parts, i, flow->sources[i].next);
+        }
+    }
 }
 
 /* Numbers the components by their lowest source. */
@@ -196,7 +203,7 @@ static void read_changes(struct batch *batch)
     }
     for (size_t i = 0; i < flow->dirty_sources.count; i++) {
         uint32_t number = flow->dirty_sources.items[i];
-        flow->sources[number].flags &= (uint8_t) ~(SOURCE_DIRTY | SOURCE_ARRIVED);
+        flow->sources[number].flags &= (uint8_t) ~(SOURCE_DIRTY | SOURCE_ARRIVED | SOURCE_CHAINED);
         batch->changed[part_of_source(batch, number)] = true;
     }
     flow->dirty_sinks.count = 0;
@@ -212,6 +219,15 @@ static void add_slot(struct batch *batch, uint32_t number)
     GROW(problem->slots, batch->slot_capacity, (size_t)problem->slot_count + 1);
     problem->slots[problem->slot_count++] =
         (struct simplex_slot){.units = source->used + source->free, .next = SIMPLEX_NONE};
+}
+
+static void chain_slot(struct batch *batch, uint32_t slot)
+{
+    uint32_t next = batch->flow->sources[batch->slot_sources[slot]].next;
+
+    if (next != FLOW_NONE) {
+        batch->problem.slots[slot].next = batch->locals[next];
+    }
 }
 
 static void add_need(struct batch *batch, uint32_t number)
@@ -291,6 +307,20 @@ static void change_shares(struct batch *batch, uint32_t number)
     }
 }
 
+static void change_source(struct batch *batch, uint32_t slot)
+{
+    struct flow *flow = batch->flow;
+    uint32_t number = batch->slot_sources[slot];
+    int64_t units = simplex_waiting(&batch->simplex, slot) - flow->sources[number].waiting;
+
+    if (units != 0) {
+        shift_waiting(flow, number, units);
+    }
+    if (flow->nodes[number].price != batch->simplex.prices[slot]) {
+        set_price(flow, number, batch->simplex.prices[slot]);
+    }
+}
+
 static void read_solution(struct batch *batch, const uint32_t *sinks)
 {
     const struct simplex_problem *problem = &batch->problem;
@@ -305,9 +335,7 @@ static void read_solution(struct batch *batch, const uint32_t *sinks)
         change_shares(batch, sinks[i]);
     }
     for (uint32_t i = 0; i < problem->slot_count; i++) {
-        if (batch->flow->nodes[batch->slot_sources[i]].price != batch->simplex.prices[i]) {
-            set_price(batch->flow, batch->slot_sources[i], batch->simplex.prices[i]);
-        }
+        change_source(batch, i);
     }
 }
 
@@ -322,6 +350,9 @@ static void solve_part(struct batch *batch, uint32_t part)
     batch->slot_sources = batch->sources.numbers + sources[0];
     for (uint32_t i = sources[0]; i < sources[1]; i++) {
         add_slot(batch, batch->sources.numbers[i]);
+    }
+    for (uint32_t i = 0; i < batch->problem.slot_count; i++) {
+        chain_slot(batch, i);
     }
     for (uint32_t i = sinks[0]; i < sinks[1]; i++) {
         add_need(batch, batch->sinks.numbers[i]);

@@ -4,7 +4,7 @@
 #ifndef CORE_FLOW_BATCH_H
 #define CORE_FLOW_BATCH_H
 
-#include "core/flow/network.h"
+#include "core/flow/flow.h"
 
 /* Whether solving anew costs less than working off the changes one by one: when at least
  * BATCH_CHANGES_MIN sinks and sources, and one in BATCH_SHARE of those that want or have

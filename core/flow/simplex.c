@@ -551,6 +551,20 @@ void simplex_each_share(const struct simplex *simplex, uint32_t number, struct s
     }
 }
 
+int64_t simplex_waiting(const struct simplex *simplex, uint32_t slot)
+{
+    const struct simplex_node *nodes = simplex->nodes;
+    uint32_t next = simplex->problem->slots[slot].next;
+
+    if (next == SIMPLEX_NONE) {
+        return 0;
+    }
+    if (nodes[slot].parent == next) {
+        return nodes[slot].flow;
+    }
+    return nodes[next].parent == slot ? nodes[next].flow : 0;
+}
+
 void simplex_deinit(struct simplex *simplex)
 {
     free(simplex->nodes);

@@ -78,6 +78,9 @@ struct simplex_taker {
 void simplex_each_share(const struct simplex *simplex, uint32_t portion,
                         struct simplex_taker taker);
 
+/* What the slot hands on to its next. */
+int64_t simplex_waiting(const struct simplex *simplex, uint32_t slot);
+
 void simplex_deinit(struct simplex *simplex);
 
 #endif

@@ -128,7 +128,11 @@ static void set_slots(struct flow *flow, const struct flow_instance *instance)
     for (size_t i = 0; i < instance->slot_count; i++) {
         flow_set_source(flow, (uint32_t)i, instance->capacities[i]);
     }
-    ENSURE(instance->days == 1);
+    for (size_t i = 0; i < instance->slot_count; i++) {
+        if (flow_instance_waits(instance, i)) {
+            flow_set_next(flow, (uint32_t)i, (uint32_t)i + 1);
+        }
+    }
 }
 
 static struct flow_tranche tranche_of(const struct flow_instance *instance, uint32_t need,
