@@ -152,14 +152,11 @@ static void check_stale_needs(struct plan *plan)
 }
 
 /* Gives the offer an arc to every need whose bound says that it has one. */
-static void widen(struct plan *plan, uint32_t offer)
+static void widen_to(struct plan *plan, uint32_t offer, uint32_t asked)
 {
     const struct market *market = plan->market;
-    const struct number_list *needs = &market->products[market->offers[offer].product].needs;
+    const struct number_list *needs = &market->products[asked].needs;
 
-    if (!plan_offer_is_active(plan, offer)) {
-        return;
-    }
     for (size_t i = 0; i < needs->count; i++) {
         uint32_t need = needs->items[i];
         struct match match = match_check(market, &plan->options.rules, need, offer);
@@ -169,6 +166,16 @@ static void widen(struct plan *plan, uint32_t offer)
             marks_add(&plan->dirty_shares, need);
             marks_add(&plan->grown_needs, need);
         }
+    }
+}
+
+static void widen(struct plan *plan, uint32_t offer)
+{
+    uint32_t asked[PRODUCT_ASKED_MAX];
+    size_t count = market_asked_products(plan->market, plan->market->offers[offer].product, asked);
+
+    for (size_t i = 0; plan_offer_is_active(plan, offer) && i < count; i++) {
+        widen_to(plan, offer, asked[i]);
     }
 }
 

@@ -78,16 +78,29 @@ static bool check_unlisted(const struct proof *proof, uint32_t need, uint32_t of
     return true;
 }
 
-static bool check_matches(const struct proof *proof, uint32_t need)
+static bool check_offers(const struct proof *proof, uint32_t need, uint32_t given)
 {
     const struct plan *plan = proof->plan;
-    const struct number_list *offers =
-        &plan->market->products[plan->market->needs[need].product].offers;
+    const struct number_list *offers = &plan->market->products[given].offers;
 
     for (size_t i = 0; i < offers->count; i++) {
         uint32_t offer = offers->items[i];
         struct match match = match_check(plan->market, &plan->options.rules, need, offer);
         if (!flow_has_arc(plan->flow, need, offer) && !check_unlisted(proof, need, offer, &match)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_matches(const struct proof *proof, uint32_t need)
+{
+    const struct market *market = proof->plan->market;
+    uint32_t given[PRODUCT_GIVEN_MAX];
+    size_t count = market_given_products(market, market->needs[need].product, given);
+
+    for (size_t i = 0; i < count; i++) {
+        if (!check_offers(proof, need, given[i])) {
             return false;
         }
     }

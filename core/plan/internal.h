@@ -27,6 +27,7 @@ enum cause_bit { /* What happened to a need or an offer since the last settle. *
                  CAUSE_DECLINED = 1 << 3, /* A party gave an assignment of it up. */
                  CAUSE_RISE = 1 << 4,
                  CAUSE_DROP = 1 << 5,
+                 CAUSE_RULE = 1 << 6, /* A dated rule changed, began or ended. */
 };
 
 struct plan_need {
@@ -137,6 +138,7 @@ struct plan {
 
     /* Since the last save. */
     struct marks dirty_parties, dirty_products, dirty_needs, dirty_offers;
+    struct marks dirty_rules;
     struct marks dirty_shares; /* Needs whose row in the plan changed. */
     struct marks dirty_fixed;  /* Offers likewise, beside those whose price changed. */
     struct marks dirty_assignments;

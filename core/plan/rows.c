@@ -3,13 +3,15 @@
  *
  *     table  rows               value
  *     0      0: the clock       market_save
- *            1: the plan        options 8 x u32 · seq u64 · time u64 · assignments u32
+ *            1: the plan        options 10 x u32 · seq u64 · time u64 · assignments u32
  *     1-4    parties, products, needs, offers: market_save
  *     5      offers             price i64 · fixed i64
  *     6      needs              bound u32 · fixed i64 · arcs u32 · excluded u32
  *                               · arcs x (offer u32 · cost u32 · units i64) · excluded x offer u32
  *     7      assignments        need u32 · offer u32 · state u8 · accepted by u8 · cost u32
  *                               · kilometres u32 · arrival i32 · quantity i64
+ *
+ *     8      rules: market_save
  *
  * Capacities, tranches, lists and totals follow from them. Rows are saved when all is settled.
  */
@@ -26,11 +28,12 @@ enum table {
     TABLE_PRICES,
     TABLE_SHARES,
     TABLE_ASSIGNMENTS,
+    TABLE_RULES,
 };
 
 #define KEY_CLOCK 0
 #define KEY_PLAN 1
-#define OPTION_COUNT 8
+#define OPTION_COUNT 10
 #define ARC_SIZE 16
 
 struct target {
@@ -64,8 +67,9 @@ static void list_options(const struct plan_options *options, uint32_t list[OPTIO
     const struct match_rules *rules = &options->rules;
     const uint32_t all[OPTION_COUNT] = {
         rules->per_kilometre,     rules->other_region,      rules->other_country,
-        rules->per_day_late,      rules->kept_max,          options->tranche_lots[0],
-        options->tranche_lots[1], options->tranche_lots[2],
+        rules->per_day_late,      rules->kept_max,          rules->per_substitute_rank,
+        rules->not_recyclable,    options->tranche_lots[0], options->tranche_lots[1],
+        options->tranche_lots[2],
     };
 
     for (size_t i = 0; i < OPTION_COUNT; i++) {
@@ -163,6 +167,7 @@ void plan_save(struct plan *plan, plan_put_row put, void *context)
     save_things(plan, &target, MARKET_PRODUCT, TABLE_PRODUCTS, &plan->dirty_products);
     save_things(plan, &target, MARKET_NEED, TABLE_NEEDS, &plan->dirty_needs);
     save_things(plan, &target, MARKET_OFFER, TABLE_OFFERS, &plan->dirty_offers);
+    save_things(plan, &target, MARKET_RULE, TABLE_RULES, &plan->dirty_rules);
     for (uint32_t i = 0; i < offer_count; i++) { /* A settle may move many prices a little. */
         if (marks_has(&plan->dirty_fixed, i) ||
             plan->offers[i].saved_price != flow_price(plan->flow, i)) {
@@ -237,6 +242,8 @@ static void load_options(struct plan_options *options, struct source *source)
     options->rules.other_country = get_u32(source);
     options->rules.per_day_late = get_u32(source);
     options->rules.kept_max = get_u32(source);
+    options->rules.per_substitute_rank = get_u32(source);
+    options->rules.not_recyclable = get_u32(source);
     for (size_t i = 0; i < COUNT_OF(options->tranche_lots); i++) {
         options->tranche_lots[i] = get_u32(source);
     }
@@ -356,7 +363,7 @@ enum status plan_load(struct plan *plan, uint8_t table, struct bytes key, struct
 {
     struct source source = {.rest = value};
 
-    if (key.size != sizeof(uint32_t) || table > TABLE_ASSIGNMENTS) {
+    if (key.size != sizeof(uint32_t) || table > TABLE_RULES) {
         return STATUS_CORRUPT;
     }
     uint32_t number = load_u32_be(key.data);
@@ -380,6 +387,8 @@ enum status plan_load(struct plan *plan, uint8_t table, struct bytes key, struct
         return load_share(plan, number, source);
     case TABLE_ASSIGNMENTS:
         return load_assignment(plan, number, source);
+    case TABLE_RULES:
+        return load_thing(plan, MARKET_RULE, number, value);
     }
     UNREACHABLE();
 }
