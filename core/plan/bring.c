@@ -7,9 +7,10 @@
  *     bound + price < value      or, with reach = value - bound,      price < reach
  *
  * Only needs whose value rose and offers whose price fell can have come to that since the last
- * settle. For each product the candidates of the other side are ranked once, needs by falling
- * reach, offers by rising price, and each walk ends where it can pay no more. The best are
- * added, the flow settles again, until nothing is missing.
+ * settle. For each product, and each that it may stand in for or be replaced by, the candidates of
+ * the other side are ranked once, needs by falling reach, offers by rising price, and each walk
+ * ends where it can pay no more. The best are added, the flow settles again, until nothing is
+ * missing.
  */
 #include "core/plan/internal.h"
 
@@ -158,17 +159,14 @@ static void widen_reach(struct plan *plan, uint32_t product, const uint64_t *num
     }
 }
 
-static void look_from_needs(struct plan *plan, uint32_t product, const uint64_t *numbers,
-                            size_t count)
+/* The best of the needs' missing matches with goods of `given`. `reach_max`: of the needs. */
+static void look_at_offers(struct plan *plan, uint32_t given, int64_t reach_max,
+                           const uint64_t *numbers, size_t count)
 {
-    const struct number_list *offers = &plan->market->products[product].offers;
-    struct plan_product *bounds = &plan->products[product];
-    int64_t reach_max = INT64_MIN;
+    const struct number_list *offers = &plan->market->products[given].offers;
+    struct plan_product *bounds = &plan->products[given];
     int64_t price_min = INT64_MAX;
 
-    for (size_t i = 0; i < count; i++) {
-        reach_max = max_i64(reach_max, reach_of(plan, (uint32_t)numbers[i]));
-    }
     if (reach_max <= bounds->price_min) {
         return;
     }
@@ -193,17 +191,29 @@ static void look_from_needs(struct plan *plan, uint32_t product, const uint64_t 
     }
 }
 
-static void look_from_offers(struct plan *plan, uint32_t product, const uint64_t *numbers,
-                             size_t count)
+static void look_from_needs(struct plan *plan, uint32_t product, const uint64_t *numbers,
+                            size_t count)
 {
-    const struct number_list *needs = &plan->market->products[product].needs;
-    struct plan_product *bounds = &plan->products[product];
+    uint32_t given[PRODUCT_GIVEN_MAX];
+    size_t given_count = market_given_products(plan->market, product, given);
     int64_t reach_max = INT64_MIN;
-    int64_t price_min = INT64_MAX;
 
     for (size_t i = 0; i < count; i++) {
-        price_min = min_i64(price_min, flow_price(plan->flow, (uint32_t)numbers[i]));
+        reach_max = max_i64(reach_max, reach_of(plan, (uint32_t)numbers[i]));
     }
+    for (size_t i = 0; i < given_count; i++) {
+        look_at_offers(plan, given[i], reach_max, numbers, count);
+    }
+}
+
+/* The best of the offers' missing matches with needs of `asked`. `price_min`: of the offers. */
+static void look_at_needs(struct plan *plan, uint32_t asked, int64_t price_min,
+                          const uint64_t *numbers, size_t count)
+{
+    const struct number_list *needs = &plan->market->products[asked].needs;
+    struct plan_product *bounds = &plan->products[asked];
+    int64_t reach_max = INT64_MIN;
+
     if (bounds->reach_max <= price_min) {
         return;
     }
@@ -225,6 +235,21 @@ static void look_from_offers(struct plan *plan, uint32_t product, const uint64_t
             consider(plan, plan->ranked[j].number, offer);
         }
         keep_best(plan, first, OFFER_MISSING_MAX);
+    }
+}
+
+static void look_from_offers(struct plan *plan, uint32_t product, const uint64_t *numbers,
+                             size_t count)
+{
+    uint32_t asked[PRODUCT_ASKED_MAX];
+    size_t asked_count = market_asked_products(plan->market, product, asked);
+    int64_t price_min = INT64_MAX;
+
+    for (size_t i = 0; i < count; i++) {
+        price_min = min_i64(price_min, flow_price(plan->flow, (uint32_t)numbers[i]));
+    }
+    for (size_t i = 0; i < asked_count; i++) {
+        look_at_needs(plan, asked[i], price_min, numbers, count);
     }
 }
 

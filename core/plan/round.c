@@ -156,8 +156,7 @@ static void add_small_need(struct plan *plan, struct repair *repair, uint32_t nu
     }
     for (size_t i = 0; i < offers->count; i++) {
         uint32_t offer = offers->items[i];
-        if (plan->market->offers[offer].product != need->product ||
-            plan_is_excluded(plan, number, offer)) {
+        if (plan_is_excluded(plan, number, offer)) {
             continue;
         }
         struct match match = match_check(plan->market, &plan->options.rules, number, offer);
@@ -188,7 +187,12 @@ static void add_small_needs(struct plan *plan, struct repair *repair)
     mark_fragmented(repair, &offers);
     marks_sort(&offers);
     for (size_t i = 0; i < offers.count; i++) {
-        marks_add(&products, plan->market->offers[offers.items[i]].product);
+        uint32_t asked[PRODUCT_ASKED_MAX];
+        size_t count = market_asked_products(plan->market,
+                                             plan->market->offers[offers.items[i]].product, asked);
+        for (size_t j = 0; j < count; j++) {
+            marks_add(&products, asked[j]);
+        }
     }
     marks_sort(&products);
     for (size_t i = 0; i < products.count; i++) {

@@ -87,10 +87,8 @@ static void close_town(struct town *town)
 static void list_offer(struct town *town, uint32_t offer)
 {
     const struct market *scout = town->scout;
-    const struct number_list *needs = &scout->products[scout->offers[offer].product].needs;
 
-    for (size_t i = 0; i < needs->count; i++) {
-        uint32_t need = needs->items[i];
+    for (uint32_t need = 0; need < scout->need_ids.count; need++) {
         struct match match = match_check(scout, &town->rules, need, offer);
         if (match.reason == MATCH_POSSIBLE && match.cost < town->bounds[need]) {
             plan_apply_match(town->plan, need, offer, match.cost, town->bounds[need]);
@@ -123,6 +121,23 @@ static void search_anew(struct town *town, uint32_t party)
     }
 }
 
+/* The needs that a rule is about: every other one is left to the plan's own prices, as the offline
+ * commands do. */
+static void list_affected(struct town *town, const struct market_change *change)
+{
+    static struct candidate candidates[MATCH_KEPT_MAX];
+
+    for (size_t i = 0; i < change->affected_need_count; i++) {
+        uint32_t need = change->affected_needs[i];
+        town->bounds[need] = 0;
+        if (need % 2 == 0) {
+            size_t count =
+                match_candidates(town->scout, &town->rules, need, candidates, &town->bounds[need]);
+            plan_apply_listed(town->plan, need, candidates, count, town->bounds[need]);
+        }
+    }
+}
+
 static enum outcome tell(struct town *town, uint16_t kind, const union command *command,
                          bool is_quarantined)
 {
@@ -151,6 +166,7 @@ static enum outcome tell(struct town *town, uint16_t kind, const union command *
         input.bound = town->bounds[change.number];
     }
     plan_apply(town->plan, &input);
+    list_affected(town, &change);
     if (kind == KIND_RULES_PUT || (kind == KIND_PARTY_PUT && change.outcome == OUTCOME_CHANGED)) {
         search_anew(town, kind == KIND_PARTY_PUT ? change.number : NAME_NONE);
     }
@@ -402,12 +418,70 @@ static void put_random_rules(struct town *town, struct history *history)
          false);
 }
 
+/* Half of them have days that come while the history goes on. */
+static void put_random_rule(struct town *town, struct history *history)
+{
+    static const uint16_t kinds[] = {KIND_SUBSTITUTE_PUT, KIND_NORM_PUT, KIND_CERTIFICATE_PUT,
+                                     KIND_CERTIFICATE_PUT, KIND_EXCLUSION_PUT};
+    static const char *const regions[] = {"NAQ", "OCC", ""};
+    uint16_t kind = kinds[draw(history, COUNT_OF(kinds))];
+    int64_t today = FIRST_DAY + (int64_t)history->step / 20;
+    int64_t from = draw(history, 2) ? DAY_NONE : today + (int64_t)draw(history, 9) - 4;
+    int64_t to = draw(history, 2) ? DAY_NONE : max_i64(from, today - 3) + (int64_t)draw(history, 8);
+    uint64_t number = draw(history, 12);
+    char id[ID_TEXT_SIZE], first[ID_TEXT_SIZE], second[ID_TEXT_SIZE];
+    struct bytes rule = id_text(id, 'r', number);
+    struct bytes product = id_text(first, 'g', number % PRODUCT_COUNT);
+    struct bytes party = id_text(second, 'p', number % PARTY_COUNT);
+    union command command = {0};
+
+    if (kind == KIND_SUBSTITUTE_PUT) {
+        struct bytes given = id_text(second, 'g', (number + 1) % PRODUCT_COUNT);
+        command.substitute_put = (struct substitute_put){.substitute = rule,
+                                                         .product = product,
+                                                         .given = given,
+                                                         .rank = 1 + draw(history, 3),
+                                                         .from = from,
+                                                         .to = to};
+    } else if (kind == KIND_NORM_PUT) {
+        command.norm_put =
+            (struct norm_put){.norm = rule,
+                              .product = product,
+                              .code = bytes_from_text("EN 1"),
+                              .region = bytes_from_text(regions[draw(history, COUNT_OF(regions))]),
+                              .class_number = 1 + draw(history, CLASS_COUNT),
+                              .from = from,
+                              .to = to};
+    } else if (kind == KIND_CERTIFICATE_PUT) {
+        command.certificate_put = (struct certificate_put){
+            .certificate = rule,
+            .party = party,
+            .product = product,
+            .code = bytes_from_text("EN 1"),
+            .state = draw(history, 6) == 0 ? CERTIFICATE_REVOKED : CERTIFICATE_VALID,
+            .from = from,
+            .to = to};
+    } else {
+        char third[ID_TEXT_SIZE];
+        command.exclusion_put =
+            (struct exclusion_put){.exclusion = rule,
+                                   .party = party,
+                                   .other = id_text(third, 'p', (number * 3 + 1) % PARTY_COUNT),
+                                   .reason = bytes_from_text("conflict"),
+                                   .from = from,
+                                   .to = to};
+        tell(town, kind, &command, false);
+        return;
+    }
+    tell(town, kind, &command, false);
+}
+
 static void change_at_random(struct town *town, struct history *history)
 {
     uint64_t need = draw(history, history->need_count + 1);
     uint64_t offer = draw(history, history->offer_count + 1);
 
-    switch (draw(history, 13)) {
+    switch (draw(history, 16)) {
     case 0:
     case 1:
         put_random_need(town, history, min_u64(need, NEED_COUNT_MAX - 1));
@@ -430,6 +504,11 @@ static void change_at_random(struct town *town, struct history *history)
         return;
     case 7:
         put_random_party(town, history, draw(history, PARTY_COUNT));
+        return;
+    case 13:
+    case 14:
+    case 15:
+        put_random_rule(town, history);
         return;
     case 12:
         put_random_rules(town, history);
