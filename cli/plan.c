@@ -481,7 +481,7 @@ static int decide(struct planning *planning)
     planning->given = memory_take((size_t)need_count + 1, sizeof *planning->given);
     for (uint32_t i = 0; i < offer_count; i++) {
         bool is_active = market->offers[i].state == OFFER_ACTIVE;
-        planning->prices[i] = is_active ? flow_price(flow, i) : 0;
+        planning->prices[i] = is_active ? flow_price(flow, i) : 0; /* XX */
     }
     for (uint32_t i = 0; i < need_count; i++) {
         planning->served[i] = flow_sink_served(flow, i);

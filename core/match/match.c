@@ -234,31 +234,27 @@ struct match match_check_on(const struct market *market, const struct match_rule
     };
 }
 
-/* Whether another day may bring what the first one does not. */
-static bool is_of_a_day(enum match_reason reason)
-{
-    return reason == MATCH_SUBSTITUTE_NOT_IN_FORCE ||
-           (reason >= MATCH_EXCLUDED && reason <= MATCH_CERTIFICATE_NOT_YET);
-}
-
 struct match match_check(const struct market *market, const struct match_rules *rules,
                          uint32_t need_number, uint32_t offer_number)
 {
     ENSURE(offer_number < market->offer_ids.count);
+    const struct need *need = &market->needs[need_number];
     const struct offer *offer = &market->offers[offer_number];
     int32_t day = match_first_day(market, offer_number);
-    struct match first = match_check_on(market, rules, need_number, offer_number, day);
-    struct match match = first;
+    struct match best = match_check_on(market, rules, need_number, offer_number, day);
 
-    /* Goods of a stock were made by its first day; a capacity may wait for a better one. */
-    while (is_of_a_day(match.reason) && offer->offer_kind == OFFER_CAPACITY) {
-        day = rules_next_turn(market, &market->needs[need_number], offer, day);
+    /* Goods of a stock were made by its first day. A capacity has others, and between two turns of
+     * a rule the first one is the best. */
+    while (offer->offer_kind == OFFER_CAPACITY) {
+        day = rules_next_turn(market, need, offer, day);
         if (day == DAY_NONE || day > offer->to) {
-            return first;
+            return best;
         }
-        match = match_check_on(market, rules, need_number, offer_number, day);
+        struct match match = match_check_on(market, rules, need_number, offer_number, day);
+        bool is_better = best.reason != MATCH_POSSIBLE || match.cost < best.cost;
+        best = match.reason == MATCH_POSSIBLE && is_better ? match : best;
     }
-    return match.reason == MATCH_POSSIBLE ? match : first;
+    return best;
 }
 
 /* The last day of production for an arrival on `day`. */

@@ -64,7 +64,8 @@ struct match {
 struct match match_check_on(const struct market *market, const struct match_rules *rules,
                             uint32_t need, uint32_t offer, int32_t day);
 
-/* The pair at its best day: the first one on which it is possible, else its first one. */
+/* The pair at its best day: the first of those on which it is possible at the least cost, else its
+ * first one. */
 struct match match_check(const struct market *market, const struct match_rules *rules,
                          uint32_t need, uint32_t offer);
 

@@ -269,11 +269,12 @@ int32_t rules_next_turn(const struct market *market, const struct need *need,
 {
     const struct number_list *substitutes = &market->products[need->product].substitutes;
     const struct number_list *norms = &market->products[offer->product].norms;
+    bool is_any = !market->products[offer->product].recyclable; /* What else there is matters. */
     int32_t next = DAY_MAX + 1;
 
-    for (size_t i = 0; need->product != offer->product && i < substitutes->count; i++) {
+    for (size_t i = 0; i < substitutes->count; i++) {
         const struct rule *rule = &market->rules[substitutes->items[i]];
-        next = rule->given == offer->product ? turn_after(rule, day, next) : next;
+        next = is_any || rule->given == offer->product ? turn_after(rule, day, next) : next;
     }
     for (uint32_t i = market->parties[need->party].last_exclusion; i != NAME_NONE;
          i = next_exclusion(market, i, need->party)) {

@@ -22,6 +22,7 @@ struct plan_options {
     struct match_rules rules;
     uint32_t
         tranche_lots[3]; /* Limits in lots: 1, 4, 16; the rest is the fourth tranche. 0s: none. */
+    uint32_t slot_count_max; /* Days of an offer that are told apart, the rest being one: 64. */
 };
 struct plan_options plan_options_default(void);
 
@@ -68,8 +69,10 @@ struct plan_assignment {
     uint8_t state;       /* enum assignment_state, 0: no such number. */
     uint8_t accepted_by; /* Bits 1 << enum mover. */
     uint32_t cost, kilometres;
+    int32_t day;     /* By which it is made; DAY_NONE for a stock. */
     int32_t arrival; /* Day, DAY_NONE when as soon as possible. */
     int64_t quantity;
+    int64_t to_make; /* Units committed and not made yet, as far as the days tell. */
 };
 uint64_t plan_assignment_count(const struct plan *plan); /* Highest number. */
 const struct plan_assignment *plan_assignment(const struct plan *plan, uint64_t number);
@@ -82,6 +85,17 @@ uint64_t plan_next_of_need(const struct plan *plan, uint32_t need, uint64_t numb
 int64_t plan_need_promised(const struct plan *plan, uint32_t need);
 int64_t plan_offer_promised(const struct plan *plan, uint32_t offer);
 
+/* What an offer gives by slots, in the order of their days. */
+struct plan_slot {
+    int32_t first, last; /* Days, DAY_NONE both for a stock. */
+    int64_t capacity;    /* Beside commitments. */
+    int64_t used;        /* Proposed, and made in this slot. */
+    int64_t price;       /* What one unit more would save. */
+};
+uint32_t plan_slot_count(const struct plan *plan, uint32_t offer);
+struct plan_slot plan_slot(const struct plan *plan, uint32_t offer, uint32_t place);
+int64_t plan_pair_units(const struct plan *plan, uint32_t need, uint32_t offer); /* Proposed. */
+
 bool plan_is_excluded(const struct plan *plan, uint32_t need, uint32_t offer); /* By a party. */
 const struct match_rules *plan_rules(const struct plan *plan);
 
@@ -91,6 +105,7 @@ struct plan_totals {
     uint64_t assignments;    /* Live ones: not final. */
     uint64_t units_promised; /* Sum of live assignments. */
     uint64_t units_received;
+    uint64_t units_missed; /* Committed, and no longer to be made in time: capacity fell. */
     uint64_t units_wanted; /* Sum of open needs. */
     uint64_t class_wanted[CLASS_COUNT + 1], class_promised[CLASS_COUNT + 1];
 };

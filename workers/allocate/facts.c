@@ -28,6 +28,12 @@ struct need_row need_facts(const struct allocate *allocate, uint32_t number)
     };
 }
 
+/* Of its first slot: what is made soonest serves all days. */
+static uint64_t price_of(const struct plan *plan, uint32_t offer)
+{
+    return plan_slot_count(plan, offer) == 0 ? 0 : (uint64_t)plan_slot(plan, offer, 0).price;
+}
+
 struct offer_row offer_facts(const struct allocate *allocate, uint32_t number)
 {
     const struct market *market = plan_market(allocate->plan);
@@ -45,7 +51,7 @@ struct offer_row offer_facts(const struct allocate *allocate, uint32_t number)
         .from = offer->from,
         .to = offer->to,
         .lead_days = offer->lead_days,
-        .price = (uint64_t)flow_price(plan_flow(allocate->plan), number),
+        .price = price_of(allocate->plan, number),
     };
 }
 
@@ -139,7 +145,6 @@ static const char *reason_of(const struct allocate *allocate, const struct match
 struct pair_row pair_facts(const struct allocate *allocate, uint32_t need, uint32_t offer)
 {
     const struct market *market = plan_market(allocate->plan);
-    const struct flow *flow = plan_flow(allocate->plan);
     const struct match_rules *rules = plan_rules(allocate->plan);
     struct match match = match_check(market, rules, need, offer);
     struct match_why why = match_why_not(market, rules, need, offer);
@@ -160,10 +165,10 @@ struct pair_row pair_facts(const struct allocate *allocate, uint32_t need, uint3
         .recyclable_cost = match.not_recyclable ? rules->not_recyclable : 0,
         .days_late = match.days_late,
         .arrival = is_checked ? match.arrival : DAY_NONE,
-        .price = (uint64_t)flow_price(flow, offer),
+        .price = price_of(allocate->plan, offer),
         .capacity = market->offers[offer].capacity,
         .promised = (uint64_t)plan_offer_promised(allocate->plan, offer),
-        .given = (uint64_t)flow_units(flow, need, offer),
+        .given = (uint64_t)plan_pair_units(allocate->plan, need, offer),
         .rule = has_rule ? market_rule_id(market, why.rule) : (struct bytes){0},
         .code = has_rule ? text_of(market, market->rules[why.rule].code) : (struct bytes){0},
         .day = why.day,
