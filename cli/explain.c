@@ -341,7 +341,29 @@ static void say_options(struct phrase *phrase, const struct explained *explained
     }
 }
 
-/* Offers that fail, and the smallest change by which one of them would not. */
+/* The smallest change by which one of the offers would be possible. */
+static void say_flip(struct phrase *phrase, const struct failure_row *failure)
+{
+    if (failure->days > 0 || failure->units > 0) {
+        join(phrase);
+        fill(phrase, "offer", failure->nearest);
+        fill_count(phrase, "days", SAY_ONE_DAY, failure->days);
+        fill_count(phrase, "units", SAY_ONE_UNIT, failure->units);
+        say_now(phrase, failure->days > 0 ? SAY_FLIP_DAYS : SAY_FLIP_UNITS);
+    }
+    if (failure->code.size > 0) {
+        join(phrase);
+        fill(phrase, "code", failure->code);
+        fill(phrase, "offer", failure->nearest);
+        say_now(phrase, SAY_FLIP_NORM);
+    }
+    if (failure->from != DAY_NONE) {
+        join(phrase);
+        fill_day(phrase, "day", failure->from);
+        say_now(phrase, SAY_FLIP_FROM);
+    }
+}
+
 static void say_failures(struct phrase *phrase, const struct explained *explained)
 {
     const struct failure_row *rows = explained->failures.items;
@@ -355,13 +377,7 @@ static void say_failures(struct phrase *phrase, const struct explained *explaine
         fill_count(phrase, "offers", SAY_ONE_OFFER, rows[i].offers);
         fill_word(phrase, "rule", rows[i].reason);
         say_now(phrase, SAY_FAILURE);
-        if (rows[i].days > 0 || rows[i].units > 0) {
-            join(phrase);
-            fill(phrase, "offer", rows[i].nearest);
-            fill_count(phrase, "days", SAY_ONE_DAY, rows[i].days);
-            fill_count(phrase, "units", SAY_ONE_UNIT, rows[i].units);
-            say_now(phrase, rows[i].days > 0 ? SAY_FLIP_DAYS : SAY_FLIP_UNITS);
-        }
+        say_flip(phrase, &rows[i]);
         end_line(phrase);
     }
 }
@@ -408,6 +424,8 @@ static void say_costs(struct phrase *phrase, const struct pair_row *pair)
     say_term(phrase, SAY_TERM_REGION, pair->region_cost, pair);
     say_term(phrase, SAY_TERM_COUNTRY, pair->country_cost, pair);
     say_term(phrase, SAY_TERM_LATE, pair->late_cost, pair);
+    say_term(phrase, SAY_TERM_SUBSTITUTE, pair->substitute_cost, pair);
+    say_term(phrase, SAY_TERM_RECYCLABLE, pair->recyclable_cost, pair);
 }
 
 static void say_assignment(struct phrase *phrase, const struct explained *explained)

@@ -59,6 +59,8 @@ enum sentence {
     SAY_FAILURE,
     SAY_FLIP_DAYS,
     SAY_FLIP_UNITS,
+    SAY_FLIP_NORM,
+    SAY_FLIP_FROM,
     SAY_POSSIBLE,
     /* A pair or an assignment. */
     SAY_ASSIGNMENT,
@@ -72,6 +74,8 @@ enum sentence {
     SAY_TERM_REGION,
     SAY_TERM_COUNTRY,
     SAY_TERM_LATE,
+    SAY_TERM_SUBSTITUTE,
+    SAY_TERM_RECYCLABLE,
     SAY_FIXED,
     /* Counted things: one, and any other number. */
     SAY_ONE_UNIT,

@@ -7,7 +7,6 @@
  */
 #include "core/plan/explain.h"
 
-#include "core/match/cost.h"
 #include "core/plan/internal.h"
 
 #include <stdlib.h>
@@ -127,39 +126,37 @@ static struct explain_effect effect_of(const struct plan *plan, const struct rip
 
 /* The offers of a need's product, possible or not. */
 
-static struct explain_failure failure_of(const struct market *market, uint32_t need, uint32_t offer,
-                                         const struct match *match)
+/* Fewer days or units are nearer, and of rules that pass on some day the earlier one. */
+static bool is_nearer(const struct match_why *left, const struct match_why *right)
 {
-    struct explain_failure failure = {.reason = match->reason, .count = 1, .nearest = offer};
-
-    if (match->reason == MATCH_TOO_LATE) {
-        failure.days = (uint64_t)(match->arrival - market->needs[need].latest);
-    } else if (match->reason == MATCH_LOT_UNREACHABLE) {
-        failure.units =
-            cost_units_min(market, &market->needs[need]) - market->offers[offer].capacity;
+    if (left->days != right->days) {
+        return left->days < right->days;
     }
-    return failure;
+    if (left->units != right->units) {
+        return left->units < right->units;
+    }
+    return left->day != DAY_NONE && (right->day == DAY_NONE || left->day < right->day);
 }
 
-static void count_failure(struct explain_facts *facts, struct explain_failure failure)
+static void count_failure(const struct inquiry *inquiry, uint32_t offer, enum match_reason reason)
 {
+    struct explain_facts *facts = inquiry->facts;
+    const struct plan *plan = inquiry->plan;
+    struct match_why why = match_why_not(plan->market, plan_rules(plan), inquiry->need, offer);
     struct explain_failure *known = facts->failures;
 
-    while (known < facts->failures + facts->failure_count && known->reason != failure.reason) {
+    while (known < facts->failures + facts->failure_count && known->reason != reason) {
         known++;
     }
     if (known == facts->failures + facts->failure_count) {
         ENSURE(facts->failure_count < EXPLAIN_FAILURE_COUNT);
         facts->failure_count++;
-        *known = failure;
-        return;
+        *known = (struct explain_failure){.reason = reason, .nearest = offer, .why = why};
+    } else if (is_nearer(&why, &known->why)) {
+        known->nearest = offer;
+        known->why = why;
     }
     known->count++;
-    if (failure.days < known->days || failure.units < known->units) {
-        known->nearest = failure.nearest;
-        known->days = failure.days;
-        known->units = failure.units;
-    }
 }
 
 static int compare_failures(const void *left, const void *right)
@@ -173,40 +170,49 @@ static int compare_failures(const void *left, const void *right)
     return (a->reason > b->reason) - (a->reason < b->reason);
 }
 
-/* The days of a possible offer that the need can use. */
+/* The days of a possible offer that are of use to the need. */
 static void add_choices(struct inquiry *inquiry, uint32_t offer)
 {
     struct plan_places places = plan_places(inquiry->plan, inquiry->need, offer);
     struct choices *choices = &inquiry->choices;
+    uint32_t cost;
 
     inquiry->has_units = inquiry->has_units || plan_offer_rest(inquiry->plan, offer) > 0;
     for (uint32_t place = places.from; place < places.end; place++) {
-        GROW(choices->items, choices->capacity, choices->count + 1);
-        choices->items[choices->count++] = (struct choice){
-            .source = plan_slot_at(inquiry->plan, offer, place),
-            .offer = offer,
-            .cost = plan_cost_at(inquiry->plan, offer, &places, place),
-        };
+        if (plan_can_use(inquiry->plan, inquiry->need, offer, &places, place, &cost)) {
+            GROW(choices->items, choices->capacity, choices->count + 1);
+            choices->items[choices->count++] = (struct choice){
+                .source = plan_slot_at(inquiry->plan, offer, place), .offer = offer, .cost = cost};
+        }
     }
 }
 
-/* Sorts offers into choices and failures. The caller frees the choices. */
+static void look_at_offer(struct inquiry *inquiry, uint32_t offer)
+{
+    const struct plan *plan = inquiry->plan;
+    struct match match = match_check(plan->market, plan_rules(plan), inquiry->need, offer);
+
+    if (match.reason == MATCH_POSSIBLE && !plan_is_excluded(plan, inquiry->need, offer)) {
+        inquiry->facts->possible++;
+        add_choices(inquiry, offer);
+    } else {
+        count_failure(inquiry, offer, match.reason);
+    }
+}
+
+/* Sorts the offers of the need's product and of its substitutes into choices and failures. The
+ * caller frees the choices. */
 static void look_at_offers(struct inquiry *inquiry)
 {
-    const struct market *market = plan_market(inquiry->plan);
-    const struct number_list *offers =
-        &market->products[market->needs[inquiry->need].product].offers;
+    const struct market *market = inquiry->plan->market;
     struct explain_facts *facts = inquiry->facts;
+    uint32_t given[PRODUCT_GIVEN_MAX];
+    size_t given_count = market_given_products(market, market->needs[inquiry->need].product, given);
 
-    for (size_t i = 0; i < offers->count; i++) {
-        uint32_t offer = offers->items[i];
-        struct match match = match_check(market, plan_rules(inquiry->plan), inquiry->need, offer);
-        bool is_closed = plan_is_excluded(inquiry->plan, inquiry->need, offer);
-        if (match.reason == MATCH_POSSIBLE && !is_closed) {
-            facts->possible++;
-            add_choices(inquiry, offer);
-        } else {
-            count_failure(facts, failure_of(market, inquiry->need, offer, &match));
+    for (size_t i = 0; i < given_count; i++) {
+        const struct number_list *offers = &market->products[given[i]].offers;
+        for (size_t j = 0; j < offers->count; j++) {
+            look_at_offer(inquiry, offers->items[j]);
         }
     }
     if (facts->failure_count > 1) {

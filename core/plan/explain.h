@@ -84,12 +84,11 @@ struct explain_tranche {
     int64_t served; /* Committed units included. */
 };
 
-struct explain_failure {      /* Offers of the product that fail the same rule. */
+struct explain_failure { /* Offers of the product or its substitutes that fail the same rule. */
     enum match_reason reason; /* MATCH_POSSIBLE: a party has closed the pair. */
     uint32_t count;
-    uint32_t nearest; /* The offer that misses it by least, */
-    uint64_t days;    /* by so many days, when it is about days, */
-    uint64_t units;   /* or units, when it is about units. */
+    uint32_t nearest;     /* The offer that misses it by least, */
+    struct match_why why; /* and what would have to change for it. */
 };
 
 struct explain_option { /* Where a unit could come from as well. */

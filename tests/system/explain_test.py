@@ -89,7 +89,23 @@ def an_assignment_tells_its_rules_costs_and_rank(system):
     assert told["instead_of"] == "near" and told["alternatives"][0]["offer"] == "far"
     why_not = explain(system, "comfort", "tiny")
     assert why_not["candidates"][0]["reason"] == "lot_unreachable"
-    assert [rule["holds"] for rule in why_not["rules"]][:5] == [True] * 4 + [False]
+    *held, failed = why_not["rules"]
+    assert failed == {"rule": "lot_unreachable", "holds": False}
+    assert held and all(rule["holds"] for rule in held)
+
+
+def a_missing_certificate_is_named_with_its_norm(system):
+    norm = '{"norm":"q1","product":"gown","code":"EN 13795","from":"2020-01-01"}\n'
+    gowns = {"offer": "sewn", "party": "f", "product": "gown", "kind": "stock", "quantity": 5}
+    assert system.json("norm", "put", "-", input=norm)[0]["accepted"] == 1
+    assert system.json("offer", "put", "-", input=json.dumps(gowns) + "\n")[0]["accepted"] == 1
+    system.wait_idle()
+    told = explain(system, "gowns")
+    assert (told["cause"], told["rule"]) == ("not_possible", "certificate_missing")
+    failure = told["failures"][0]
+    assert (failure["code"], failure["rule"], failure["nearest"]) == ("EN 13795", "q1", "sewn")
+    assert "norme EN 13795, au plus près, sewn" in text_of(system, "fr", "gowns")
+    assert "norm EN 13795, nearest is sewn" in text_of(system, "en", "gowns")
 
 
 def both_languages_say_the_same(system):
@@ -122,6 +138,7 @@ def main():
         run_cases(fill, the_facts_name_who_would_lose_what,
                   an_assignment_tells_its_rules_costs_and_rank, both_languages_say_the_same,
                   the_language_is_that_of_the_locale_unless_asked_for,
+                  a_missing_certificate_is_named_with_its_norm,
                   one_unit_more_of_a_scarce_offer_does_what_its_price_says,
                   the_change_that_is_named_flips_the_rule, given=[system])
 

@@ -337,9 +337,9 @@ static void the_smallest_change_for_each_rule_is_told(void)
     EXPECT_EQ(facts.failure_count, 3);
     EXPECT_EQ(facts.failures[0].count, 2);
     EXPECT_EQ(facts.failures[0].nearest, 1);
-    EXPECT_EQ(facts.failures[0].days, 3);
+    EXPECT_EQ(facts.failures[0].why.days, 3);
     EXPECT_EQ(facts.failures[1].reason, MATCH_LOT_UNREACHABLE);
-    EXPECT_EQ(facts.failures[1].units, 12);
+    EXPECT_EQ(facts.failures[1].why.units, 12);
     EXPECT_EQ(facts.failures[2].reason, MATCH_SAME_PARTY);
     want(&village, 0, (struct wish){.quantity = 50, .class_number = 1, .latest = TODAY + 8});
     explain(&village, 0, &facts);

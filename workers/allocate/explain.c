@@ -31,12 +31,11 @@ static int compare_offers(const void *left, const void *right)
     return (a->offer > b->offer) - (a->offer < b->offer);
 }
 
-/* Every active offer of the need's product: possible ones by cost, then the others. */
-static struct ranked_offer *rank_offers(struct allocate *allocate, uint32_t need, size_t *count)
+static void rank_product(struct allocate *allocate, uint32_t need, uint32_t product,
+                         struct ranked_offer *ranked)
 {
     const struct market *market = plan_market(allocate->plan);
-    const struct number_list *offers = &market->products[market->needs[need].product].offers;
-    struct ranked_offer *ranked = arena_take(&allocate->arena, offers->count * sizeof *ranked);
+    const struct number_list *offers = &market->products[product].offers;
 
     for (size_t i = 0; i < offers->count; i++) {
         struct match match =
@@ -48,7 +47,26 @@ static struct ranked_offer *rank_offers(struct allocate *allocate, uint32_t need
             .offer = offers->items[i],
         };
     }
-    *count = offers->count;
+}
+
+/* Every active offer of the need's product and of its substitutes: possible ones by cost, then the
+ * others. */
+static struct ranked_offer *rank_offers(struct allocate *allocate, uint32_t need, size_t *count)
+{
+    const struct market *market = plan_market(allocate->plan);
+    uint32_t given[PRODUCT_GIVEN_MAX];
+    size_t given_count = market_given_products(market, market->needs[need].product, given);
+    size_t total = 0;
+
+    for (size_t i = 0; i < given_count; i++) {
+        total += market->products[given[i]].offers.count;
+    }
+    struct ranked_offer *ranked = arena_take(&allocate->arena, total * sizeof *ranked);
+    *count = 0;
+    for (size_t i = 0; i < given_count; i++) {
+        rank_product(allocate, need, given[i], ranked + *count);
+        *count += market->products[given[i]].offers.count;
+    }
     if (*count > 1) {
         qsort(ranked, *count, sizeof *ranked, compare_offers);
     }
@@ -176,18 +194,34 @@ static struct record_list tranche_rows(struct allocate *allocate, const struct e
     return (struct record_list){.items = rows, .count = facts->tranche_count};
 }
 
+static struct failure_row failure_row(const struct allocate *allocate,
+                                      const struct explain_failure *failure)
+{
+    const struct market *market = plan_market(allocate->plan);
+    uint32_t rule = failure->why.rule;
+    struct failure_row row = {
+        .reason = bytes_from_text(explain_rule_name(failure->reason)),
+        .offers = failure->count,
+        .nearest = offer_id(allocate, failure->nearest),
+        .days = failure->why.days,
+        .units = failure->why.units,
+        .from = failure->why.day,
+    };
+
+    if (rule != NAME_NONE) {
+        uint32_t code = market->rules[rule].code;
+        row.rule = market_rule_id(market, rule);
+        row.code = code == NAME_NONE ? (struct bytes){0} : names_text(&market->texts, code);
+    }
+    return row;
+}
+
 static struct record_list failure_rows(struct allocate *allocate, const struct explain_facts *facts)
 {
     struct failure_row *rows = arena_take(&allocate->arena, sizeof *rows * EXPLAIN_FAILURE_COUNT);
 
     for (size_t i = 0; i < facts->failure_count; i++) {
-        rows[i] = (struct failure_row){
-            .reason = bytes_from_text(explain_rule_name(facts->failures[i].reason)),
-            .offers = facts->failures[i].count,
-            .nearest = offer_id(allocate, facts->failures[i].nearest),
-            .days = facts->failures[i].days,
-            .units = facts->failures[i].units,
-        };
+        rows[i] = failure_row(allocate, &facts->failures[i]);
     }
     return (struct record_list){.items = rows, .count = facts->failure_count};
 }
