@@ -149,13 +149,14 @@ static void fit_arc(struct plan *plan, uint32_t need, uint32_t offer,
     const struct plan_offer *known = &plan->offers[offer];
     uint32_t place = slot_place(known->range, known->days, arc->source);
 
-    if (place == SLOT_NONE || place < places->from || place >= places->end) {
+    uint32_t cost;
+
+    if (place == SLOT_NONE || !plan_can_use(plan, need, offer, places, place, &cost)) {
         note_moved(plan, need, offer);
         flow_remove_arc(plan->flow, need, arc->source);
         marks_add(&plan->dirty_shares, need);
         return;
     }
-    uint32_t cost = plan_cost_at(plan, offer, places, place);
     if (cost != arc->cost) {
         flow_set_arc(plan->flow, need, arc->source, cost);
         marks_add(&plan->dirty_shares, need);
@@ -170,13 +171,47 @@ static void lower_bound(struct plan *plan, uint32_t need, uint32_t cost)
     marks_add(&plan->dirty_shares, need);
 }
 
+static void add_arc(struct plan *plan, uint32_t need, uint32_t slot, uint32_t cost)
+{
+    if (!flow_has_arc(plan->flow, need, slot)) {
+        flow_set_arc(plan->flow, need, slot, cost);
+        marks_add(&plan->dirty_shares, need);
+        marks_add(&plan->grown_needs, need);
+    }
+}
+
+/* Each day for itself. A day of the tail that is better than the tail as a whole comes in by prices
+ * once it has a slot of its own. */
+static void add_dated_arcs(struct plan *plan, uint32_t need, uint32_t offer,
+                           const struct plan_places *places)
+{
+    uint32_t bound = plan->needs[need].bound;
+    uint32_t count = plan_place_count(plan, offer);
+    uint32_t whole_tail = UINT32_MAX;
+    uint32_t cost;
+
+    for (uint32_t place = places->from; place < places->end; place++) {
+        if (!plan_can_use(plan, need, offer, places, place, &cost)) {
+            continue;
+        }
+        if (cost < bound) {
+            add_arc(plan, need, plan_slot_at(plan, offer, place), cost);
+        }
+        whole_tail = place + 1 == count ? cost : whole_tail;
+    }
+    uint32_t least = count == 0 ? UINT32_MAX : plan_least_in_tail(plan, need, offer);
+    if (least < bound && least < whole_tail) {
+        lower_bound(plan, need, least);
+    }
+}
+
 /* Gives the pair the arcs that the bound promises: of late days only the first. */
 static void add_arcs(struct plan *plan, uint32_t need, uint32_t offer,
                      const struct plan_places *places)
 {
     for (uint32_t place = places->from; place < places->end; place++) {
-        uint32_t cost = plan_cost_at(plan, offer, places, place);
-        uint32_t slot = plan_slot_at(plan, offer, place);
+        uint32_t cost;
+        (void)plan_can_use(plan, need, offer, places, place, &cost);
         if (cost >= plan->needs[need].bound) {
             return;
         }
@@ -184,11 +219,7 @@ static void add_arcs(struct plan *plan, uint32_t need, uint32_t offer,
             lower_bound(plan, need, cost);
             return;
         }
-        if (!flow_has_arc(plan->flow, need, slot)) {
-            flow_set_arc(plan->flow, need, slot, cost);
-            marks_add(&plan->dirty_shares, need);
-            marks_add(&plan->grown_needs, need);
-        }
+        add_arc(plan, need, plan_slot_at(plan, offer, place), cost);
     }
 }
 
@@ -204,7 +235,11 @@ static void fit_pair(struct plan *plan, uint32_t need, uint32_t offer, size_t fi
     for (size_t i = first; i < first + count; i++) {
         fit_arc(plan, need, offer, &places, &plan->work[i]);
     }
-    add_arcs(plan, need, offer, &places);
+    if (places.is_dated) {
+        add_dated_arcs(plan, need, offer, &places);
+    } else {
+        add_arcs(plan, need, offer, &places);
+    }
 }
 
 /* All pairs of the need that have arcs. */
@@ -310,6 +345,16 @@ static void note_all(struct plan *plan, uint32_t number)
     }
 }
 
+/* Where a chain is cut, or was, any of its days may be of use to any of its needs. */
+static void note_passed_day(struct plan *plan, uint32_t number)
+{
+    if (plan->offers[number].is_cut || plan_is_cut(plan, number, plan_offer_days(plan, number))) {
+        note_all(plan, number);
+    } else {
+        note_turned(plan, number);
+    }
+}
+
 /* Other slots, more of them; the pairs are noted. */
 static void move_slots(struct plan *plan, uint32_t number)
 {
@@ -352,7 +397,7 @@ static void sync_offer(struct plan *plan, uint32_t number)
     if (marks_has(&plan->stale_offers, number)) {
         note_all(plan, number);
     } else if (offer->causes & CAUSE_DAY) {
-        note_turned(plan, number);
+        note_passed_day(plan, number);
     }
     if (offer->range.count > 0 && plan_wants_more_slots(plan, number)) {
         note_all(plan, number);
@@ -425,20 +470,31 @@ static void fit_stale_needs(struct plan *plan)
     marks_clear(&plan->stale_needs);
 }
 
+static void widen_to(struct plan *plan, uint32_t offer, uint32_t asked)
+{
+    const struct market *market = plan->market;
+    const struct number_list *needs = &market->products[asked].needs;
+
+    for (size_t i = 0; i < needs->count; i++) {
+        struct match match = match_check(market, &plan->options.rules, needs->items[i], offer);
+        if (match.reason == MATCH_POSSIBLE && match.cost < plan->needs[needs->items[i]].bound) {
+            note_pair(plan, needs->items[i], offer);
+        }
+    }
+}
+
 /* Gives the offers an arc to every need whose bound says that it has one. */
 static void widen(struct plan *plan)
 {
     const struct market *market = plan->market;
+    uint32_t asked[PRODUCT_ASKED_MAX];
 
     marks_sort(&plan->wide_offers);
     for (size_t i = 0; i < plan->wide_offers.count; i++) {
         uint32_t offer = plan->wide_offers.items[i];
-        const struct number_list *needs = &market->products[market->offers[offer].product].needs;
-        for (size_t j = 0; plan_offer_is_active(plan, offer) && j < needs->count; j++) {
-            struct match match = match_check(market, &plan->options.rules, needs->items[j], offer);
-            if (match.reason == MATCH_POSSIBLE && match.cost < plan->needs[needs->items[j]].bound) {
-                note_pair(plan, needs->items[j], offer);
-            }
+        size_t count = market_asked_products(market, market->offers[offer].product, asked);
+        for (size_t j = 0; plan_offer_is_active(plan, offer) && j < count; j++) {
+            widen_to(plan, offer, asked[j]);
         }
         marks_add(&plan->pending_offers, offer);
     }

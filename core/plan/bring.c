@@ -7,12 +7,13 @@
  *
  *     bound + price < value      or, with reach = value - bound,      price < reach
  *
- * Of an offer's slots the last has the least price, which stands for them all in the ranking.
+ * Of an offer's slots one has the least price, which stands for them all in the ranking.
  *
  * Only needs whose value rose and offers whose price fell can have come to that since the last
- * settle. For each product the candidates of the other side are ranked once, needs by falling
- * reach, offers by rising price, and each walk ends where it can pay no more. The best are
- * added, the flow settles again, until nothing is missing.
+ * settle. For each product, and each that it may stand in for or be replaced by, the candidates of
+ * the other side are ranked once, needs by falling reach, offers by rising price, and each walk
+ * ends where it can pay no more. The best are added, the flow settles again, until nothing is
+ * missing.
  */
 #include "core/plan/internal.h"
 
@@ -87,7 +88,10 @@ static void consider(struct plan *plan, uint32_t need, uint32_t offer)
     int64_t value = flow_value(plan->flow, need);
     for (uint32_t place = places.from; place < places.end; place++) {
         uint32_t slot = plan_slot_at(plan, offer, place);
-        uint32_t cost = plan_cost_at(plan, offer, &places, place);
+        uint32_t cost;
+        if (!plan_can_use(plan, need, offer, &places, place, &cost)) {
+            continue;
+        }
         int64_t gain = value - flow_price(plan->flow, slot) - (int64_t)cost;
         if (gain > 0 && !flow_has_arc(plan->flow, need, slot)) {
             GROW(plan->missing, plan->missing_capacity, plan->missing_count + 1);
@@ -166,17 +170,14 @@ static void widen_reach(struct plan *plan, uint32_t product, const uint64_t *num
     }
 }
 
-static void look_from_needs(struct plan *plan, uint32_t product, const uint64_t *numbers,
-                            size_t count)
+/* The best of the needs' missing matches with goods of `given`. `reach_max`: of the needs. */
+static void look_at_offers(struct plan *plan, uint32_t given, int64_t reach_max,
+                           const uint64_t *numbers, size_t count)
 {
-    const struct number_list *offers = &plan->market->products[product].offers;
-    struct plan_product *bounds = &plan->products[product];
-    int64_t reach_max = INT64_MIN;
+    const struct number_list *offers = &plan->market->products[given].offers;
+    struct plan_product *bounds = &plan->products[given];
     int64_t price_min = INT64_MAX;
 
-    for (size_t i = 0; i < count; i++) {
-        reach_max = max_i64(reach_max, reach_of(plan, (uint32_t)numbers[i]));
-    }
     if (reach_max <= bounds->price_min) {
         return;
     }
@@ -201,17 +202,29 @@ static void look_from_needs(struct plan *plan, uint32_t product, const uint64_t 
     }
 }
 
-static void look_from_offers(struct plan *plan, uint32_t product, const uint64_t *numbers,
-                             size_t count)
+static void look_from_needs(struct plan *plan, uint32_t product, const uint64_t *numbers,
+                            size_t count)
 {
-    const struct number_list *needs = &plan->market->products[product].needs;
-    struct plan_product *bounds = &plan->products[product];
+    uint32_t given[PRODUCT_GIVEN_MAX];
+    size_t given_count = market_given_products(plan->market, product, given);
     int64_t reach_max = INT64_MIN;
-    int64_t price_min = INT64_MAX;
 
     for (size_t i = 0; i < count; i++) {
-        price_min = min_i64(price_min, plan_offer_price(plan, (uint32_t)numbers[i]));
+        reach_max = max_i64(reach_max, reach_of(plan, (uint32_t)numbers[i]));
     }
+    for (size_t i = 0; i < given_count; i++) {
+        look_at_offers(plan, given[i], reach_max, numbers, count);
+    }
+}
+
+/* The best of the offers' missing matches with needs of `asked`. `price_min`: of the offers. */
+static void look_at_needs(struct plan *plan, uint32_t asked, int64_t price_min,
+                          const uint64_t *numbers, size_t count)
+{
+    const struct number_list *needs = &plan->market->products[asked].needs;
+    struct plan_product *bounds = &plan->products[asked];
+    int64_t reach_max = INT64_MIN;
+
     if (bounds->reach_max <= price_min) {
         return;
     }
@@ -233,6 +246,21 @@ static void look_from_offers(struct plan *plan, uint32_t product, const uint64_t
             consider(plan, plan->ranked[j].number, offer);
         }
         keep_best(plan, first, OFFER_MISSING_MAX);
+    }
+}
+
+static void look_from_offers(struct plan *plan, uint32_t product, const uint64_t *numbers,
+                             size_t count)
+{
+    uint32_t asked[PRODUCT_ASKED_MAX];
+    size_t asked_count = market_asked_products(plan->market, product, asked);
+    int64_t price_min = INT64_MAX;
+
+    for (size_t i = 0; i < count; i++) {
+        price_min = min_i64(price_min, plan_offer_price(plan, (uint32_t)numbers[i]));
+    }
+    for (size_t i = 0; i < asked_count; i++) {
+        look_at_needs(plan, asked[i], price_min, numbers, count);
     }
 }
 

@@ -1,6 +1,7 @@
 /*
  * certify.c - checks everything from scratch, matches pair by pair.
  */
+#include "core/match/rules.h"
 #include "core/plan/internal.h"
 
 #include <stdlib.h>
@@ -105,11 +106,6 @@ static bool check_unlisted(const struct proof *proof, const struct claim *claim)
     return true;
 }
 
-static struct match match_at(const struct plan *plan, uint32_t need, uint32_t offer, uint32_t place)
-{
-    return plan_match_on(plan, need, offer, plan_day_at(plan, offer, place));
-}
-
 static bool check_pair(const struct proof *proof, uint32_t need, uint32_t offer)
 {
     const struct plan *plan = proof->plan;
@@ -121,11 +117,9 @@ static bool check_pair(const struct proof *proof, uint32_t need, uint32_t offer)
             .offer = offer,
             .place = place,
             .slot = plan_slot_at(plan, offer, place),
-            .match = match_at(plan, need, offer, place),
+            .match = plan_match_at(plan, need, offer, place),
         };
-        struct match next = place + 1 < count ? match_at(plan, need, offer, place + 1)
-                                              : (struct match){.reason = MATCH_TOO_LATE};
-        claim.is_of_use = next.reason != MATCH_POSSIBLE || next.days_late > 0;
+        claim.is_of_use = plan_is_of_use(plan, need, offer, place, &claim.match);
         if (flow_has_arc(plan->flow, need, claim.slot) ? !check_listed(proof, &claim)
                                                        : !check_unlisted(proof, &claim)) {
             return false;
@@ -134,14 +128,27 @@ static bool check_pair(const struct proof *proof, uint32_t need, uint32_t offer)
     return check_share(proof, need, offer);
 }
 
-static bool check_matches(const struct proof *proof, uint32_t need)
+static bool check_offers(const struct proof *proof, uint32_t need, uint32_t given)
 {
     const struct plan *plan = proof->plan;
-    const struct number_list *offers =
-        &plan->market->products[plan->market->needs[need].product].offers;
+    const struct number_list *offers = &plan->market->products[given].offers;
 
     for (size_t i = 0; i < offers->count; i++) {
         if (!check_pair(proof, need, offers->items[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_matches(const struct proof *proof, uint32_t need)
+{
+    const struct market *market = proof->plan->market;
+    uint32_t given[PRODUCT_GIVEN_MAX];
+    size_t count = market_given_products(market, market->needs[need].product, given);
+
+    for (size_t i = 0; i < count; i++) {
+        if (!check_offers(proof, need, given[i])) {
             return false;
         }
     }
@@ -158,7 +165,8 @@ static bool check_arcs(const struct proof *proof, uint32_t need)
     for (size_t i = 0; i < count; i++) {
         uint32_t offer = slots_owner(&plan->slots, arcs[i].source);
         if (offer == SLOT_NONE || !plan_offer_is_active(plan, offer) ||
-            plan->market->offers[offer].product != plan->market->needs[need].product ||
+            rules_least_rank(plan->market, plan->market->needs[need].product,
+                             plan->market->offers[offer].product) == UINT32_MAX ||
             slot_place(plan->offers[offer].range, plan->offers[offer].days, arcs[i].source) ==
                 SLOT_NONE) {
             return fail(proof, "an arc leads to no day of an offer", need, NAME_NONE);

@@ -8,6 +8,8 @@
  */
 #include "core/plan/internal.h"
 
+#include "core/match/rules.h"
+
 #include <stdlib.h>
 
 struct slot_days plan_offer_days(const struct plan *plan, uint32_t number)
@@ -44,18 +46,44 @@ int32_t plan_day_at(const struct plan *plan, uint32_t offer, uint32_t place)
     return slot_last_day(plan->offers[offer].range, plan->offers[offer].days, place);
 }
 
-/* What is left at a place waits for the next one, wherever there is one: the chain is whole. */
+/* What is left at a place waits for the next one, unless goods of that day may serve others. */
+static bool is_cut_behind(const struct plan *plan, uint32_t offer, struct slot_days days,
+                          uint32_t place)
+{
+    int32_t day = slot_first_day(plan->offers[offer].range, days, place + 1);
+
+    return market_chain_is_cut(plan->market, offer, day);
+}
+
 uint32_t plan_follows(const struct plan *plan, uint32_t offer, uint32_t place)
 {
-    return place + 1 < plan_place_count(plan, offer) ? plan_slot_at(plan, offer, place + 1)
-                                                     : FLOW_NONE;
+    if (place + 1 >= plan_place_count(plan, offer) ||
+        is_cut_behind(plan, offer, plan->offers[offer].days, place)) {
+        return FLOW_NONE;
+    }
+    return plan_slot_at(plan, offer, place + 1);
+}
+
+bool plan_is_cut(const struct plan *plan, uint32_t offer, struct slot_days days)
+{
+    uint32_t count = slot_place_count(plan->offers[offer].range, days);
+    bool is_cut = false;
+
+    for (uint32_t place = 0; place + 1 < count && !is_cut; place++) {
+        is_cut = is_cut_behind(plan, offer, days, place);
+    }
+    return is_cut;
 }
 
 int64_t plan_offer_price(const struct plan *plan, uint32_t offer)
 {
     uint32_t count = plan_place_count(plan, offer);
+    int64_t price = count == 0 ? 0 : flow_price(plan->flow, plan_slot_at(plan, offer, count - 1));
 
-    return count == 0 ? 0 : flow_price(plan->flow, plan_slot_at(plan, offer, count - 1));
+    for (uint32_t place = 0; plan->offers[offer].is_cut && place + 1 < count; place++) {
+        price = min_i64(price, flow_price(plan->flow, plan_slot_at(plan, offer, place)));
+    }
+    return price;
 }
 
 /* Slots. */
@@ -331,6 +359,7 @@ void plan_set_days(struct plan *plan, uint32_t number)
     int64_t missed = plan_capacities(plan, number, capacities);
     plan->totals.units_missed += (uint64_t)(missed - offer->missed);
     offer->missed = missed;
+    offer->is_cut = plan_is_cut(plan, number, offer->days);
     link_slots(plan, number);
     for (uint32_t i = 0; i < offer->range.count; i++) {
         uint32_t slot = offer->range.first + i;
@@ -350,6 +379,55 @@ struct match plan_match_on(const struct plan *plan, uint32_t need, uint32_t offe
     return match_check_on(plan->market, &plan->options.rules, need, offer, day);
 }
 
+static bool has_turns(const struct plan *plan, uint32_t need, uint32_t offer, struct slot_days days)
+{
+    const struct market *market = plan->market;
+
+    if (days.first == days.last) {
+        return false;
+    }
+    int32_t turn =
+        rules_next_turn(market, &market->needs[need], &market->offers[offer], days.first);
+    return turn != DAY_NONE && turn <= days.last;
+}
+
+struct match plan_match_at(const struct plan *plan, uint32_t need, uint32_t number, uint32_t place)
+{
+    const struct plan_offer *offer = &plan->offers[number];
+    int32_t day = slot_first_day(offer->range, offer->days, place);
+    int32_t last = slot_last_day(offer->range, offer->days, place);
+    struct match match = plan_match_on(plan, need, number, last);
+
+    while (day != last && match.reason == MATCH_POSSIBLE) {
+        struct match other = plan_match_on(plan, need, number, day);
+        day = rules_next_turn(plan->market, &plan->market->needs[need],
+                              &plan->market->offers[number], day);
+        day = day == DAY_NONE || day > last ? last : day;
+        match = other.reason == MATCH_POSSIBLE ? match : other;
+    }
+    return match;
+}
+
+bool plan_is_of_use(const struct plan *plan, uint32_t need, uint32_t offer, uint32_t place,
+                    const struct match *match)
+{
+    if (plan_follows(plan, offer, place) == FLOW_NONE) {
+        return true;
+    }
+    struct match next = plan_match_at(plan, need, offer, place + 1);
+    return next.reason != MATCH_POSSIBLE || next.days_late > 0 || next.cost > match->cost;
+}
+
+static struct plan_places dated_places(const struct plan *plan, uint32_t need, uint32_t number)
+{
+    const struct plan_offer *offer = &plan->offers[number];
+    struct match_days days = match_days(plan->market, need, number);
+    uint32_t last = slot_place_until(offer->range, offer->days, days.latest);
+
+    return (struct plan_places){
+        .end = last == SLOT_NONE ? 0 : last + 1, .on_time = days.on_time, .is_dated = true};
+}
+
 struct plan_places plan_places(const struct plan *plan, uint32_t need, uint32_t number)
 {
     const struct plan_offer *offer = &plan->offers[number];
@@ -358,6 +436,9 @@ struct plan_places plan_places(const struct plan *plan, uint32_t need, uint32_t 
 
     if (count == 0 || plan_is_excluded(plan, need, number)) {
         return places;
+    }
+    if (offer->is_cut || has_turns(plan, need, number, offer->days)) {
+        return dated_places(plan, need, number);
     }
     struct match match = plan_match_on(plan, need, number, offer->days.first);
     if (match.reason != MATCH_POSSIBLE) {
@@ -388,8 +469,8 @@ static uint32_t days_behind(int32_t day, int32_t other)
     return day > other ? (uint32_t)(day - other) : 0;
 }
 
-uint32_t plan_cost_at(const struct plan *plan, uint32_t offer, const struct plan_places *places,
-                      uint32_t place)
+static uint32_t cost_at(const struct plan *plan, uint32_t offer, const struct plan_places *places,
+                        uint32_t place)
 {
     if (place == places->from) {
         return places->cost;
@@ -397,6 +478,51 @@ uint32_t plan_cost_at(const struct plan *plan, uint32_t offer, const struct plan
     uint64_t days = days_behind(plan_day_at(plan, offer, place), places->on_time) -
                     days_behind(plan_day_at(plan, offer, places->from), places->on_time);
     return (uint32_t)min_u64(places->cost + days * plan->options.rules.per_day_late, COST_MAX);
+}
+
+bool plan_can_use(const struct plan *plan, uint32_t need, uint32_t offer,
+                  const struct plan_places *places, uint32_t place, uint32_t *cost)
+{
+    if (place < places->from || place >= places->end) {
+        return false;
+    }
+    if (!places->is_dated) {
+        *cost = cost_at(plan, offer, places, place);
+        return true;
+    }
+    struct match match = plan_match_at(plan, need, offer, place);
+    *cost = match.cost;
+    return match.reason == MATCH_POSSIBLE && plan_is_of_use(plan, need, offer, place, &match);
+}
+
+uint32_t plan_first_use(const struct plan *plan, uint32_t need, uint32_t offer)
+{
+    struct plan_places places = plan_places(plan, need, offer);
+    uint32_t cost;
+
+    for (uint32_t place = places.from; place < places.end; place++) {
+        if (plan_can_use(plan, need, offer, &places, place, &cost)) {
+            return place;
+        }
+    }
+    return SLOT_NONE;
+}
+
+uint32_t plan_least_in_tail(const struct plan *plan, uint32_t need, uint32_t number)
+{
+    const struct plan_offer *offer = &plan->offers[number];
+    uint32_t place = plan_place_count(plan, number) - 1;
+    int32_t last = slot_last_day(offer->range, offer->days, place);
+    uint32_t least = UINT32_MAX;
+
+    for (int32_t day = slot_first_day(offer->range, offer->days, place);
+         day != DAY_NONE && day <= last;
+         day = rules_next_turn(plan->market, &plan->market->needs[need],
+                               &plan->market->offers[number], day)) {
+        struct match match = plan_match_on(plan, need, number, day);
+        least = match.reason == MATCH_POSSIBLE && match.cost < least ? match.cost : least;
+    }
+    return least;
 }
 
 /* For reading. */

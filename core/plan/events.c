@@ -65,6 +65,11 @@ static void tell_answers(struct plan *plan, const struct plan_listener *listener
     plan->answer_count = 0;
 }
 
+static bool is_match(const struct plan *plan, uint32_t need, uint32_t offer)
+{
+    return match_check(plan->market, &plan->options.rules, need, offer).reason == MATCH_POSSIBLE;
+}
+
 /* The reason for less of an assignment, the nearest cause first. */
 static const char *reason_for_less(const struct plan *plan, uint32_t need, uint32_t offer,
                                    bool need_has_less)
@@ -80,6 +85,9 @@ static const char *reason_for_less(const struct plan *plan, uint32_t need, uint3
     }
     if (of_need & CAUSE_CHANGED) {
         return REASON_NEED_CHANGED;
+    }
+    if ((of_need & CAUSE_RULE) && !is_match(plan, need, offer)) {
+        return REASON_RULE_CHANGE;
     }
     if (of_offer & CAUSE_DAY) {
         return REASON_DAY;

@@ -30,7 +30,8 @@ enum cause_bit { /* What happened to a need or an offer since the last settle. *
                  CAUSE_DECLINED = 1 << 3, /* A party gave an assignment of it up. */
                  CAUSE_RISE = 1 << 4,
                  CAUSE_DROP = 1 << 5,
-                 CAUSE_DAY = 1 << 6, /* A day of it passed. */
+                 CAUSE_DAY = 1 << 6,  /* A day of it passed. */
+                 CAUSE_RULE = 1 << 7, /* A dated rule changed, began or ended. */
 };
 
 struct plan_need {
@@ -50,17 +51,20 @@ struct plan_offer {
     int64_t missed;          /* Committed units that cannot be made in time. */
     struct slot_range range; /* Its slots; none once it has ended. */
     struct slot_days days;   /* Which they serve. */
+    bool is_cut;             /* Its chain: goods of some days wait for no later one. */
     uint32_t first_booked;   /* Of the commitments with units to make; 0 for none. */
     uint8_t counted_state;
     uint8_t causes;
 };
 
 /* The places of an offer that a need can use: the last one that is on time, or else the first, and
- * those behind it. */
+ * those behind it. Where dated rules differ from day to day, or part the chain, each place between
+ * speaks for itself. plan_can_use tells for each, with its cost. */
 struct plan_places {
     uint32_t from, end;
-    uint32_t cost;   /* At `from`; plan_cost_at for the others. */
+    uint32_t cost;   /* At `from`. */
     int32_t on_time; /* The last day of production that is. */
+    bool is_dated;
 };
 
 struct saved_slot { /* As it is in its offer's row. */
@@ -181,6 +185,7 @@ struct plan {
 
     /* Since the last save. */
     struct marks dirty_parties, dirty_products, dirty_needs, dirty_offers;
+    struct marks dirty_rules;
     struct marks dirty_shares; /* Needs whose row in the plan changed. */
     struct marks dirty_fixed;  /* Offers likewise, beside those whose price changed. */
     struct marks dirty_assignments;
@@ -211,8 +216,10 @@ bool plan_is_stock(const struct plan *plan, uint32_t offer);
 uint32_t plan_place_count(const struct plan *plan, uint32_t offer);
 uint32_t plan_slot_at(const struct plan *plan, uint32_t offer, uint32_t place);
 int32_t plan_day_at(const struct plan *plan, uint32_t offer, uint32_t place);
+/* The slot whose goods those of a place may wait for, FLOW_NONE for none. */
 uint32_t plan_follows(const struct plan *plan, uint32_t offer, uint32_t place);
-/* The least price of its slots: along a chain prices never rise. */
+bool plan_is_cut(const struct plan *plan, uint32_t offer, struct slot_days days);
+/* The least price of its slots: along each part of a chain prices never rise. */
 int64_t plan_offer_price(const struct plan *plan, uint32_t offer);
 void plan_take_slots(struct plan *plan, uint32_t offer);
 void plan_release_slots(struct plan *plan, uint32_t offer); /* They have no arcs any more. */
@@ -231,8 +238,18 @@ void plan_set_days(struct plan *plan, uint32_t offer); /* Days, chain and capaci
 /* `day` as of slots and assignments: DAY_NONE of a stock. */
 struct match plan_match_on(const struct plan *plan, uint32_t need, uint32_t offer, int32_t day);
 struct plan_places plan_places(const struct plan *plan, uint32_t need, uint32_t offer);
-uint32_t plan_cost_at(const struct plan *plan, uint32_t offer, const struct plan_places *places,
-                      uint32_t place);
+/* Whether the place, from `places`, is of use to the need; then what it costs. */
+bool plan_can_use(const struct plan *plan, uint32_t need, uint32_t offer,
+                  const struct plan_places *places, uint32_t place, uint32_t *cost);
+/* The first place that is of use, SLOT_NONE for none. */
+uint32_t plan_first_use(const struct plan *plan, uint32_t need, uint32_t offer);
+/* The least cost of a day of the tail on which the pair is possible, UINT32_MAX for none. */
+uint32_t plan_least_in_tail(const struct plan *plan, uint32_t need, uint32_t offer);
+/* The match on all the days of a place: the first that fails, else the last one's. */
+struct match plan_match_at(const struct plan *plan, uint32_t need, uint32_t offer, uint32_t place);
+/* Of use: goods of the place cannot wait for a later one that is as good. */
+bool plan_is_of_use(const struct plan *plan, uint32_t need, uint32_t offer, uint32_t place,
+                    const struct match *match);
 
 /* arcs.c */
 size_t plan_tranches(const struct plan *plan, uint32_t number,

@@ -39,6 +39,7 @@ void plan_close(struct plan *plan)
         &plan->pending_offers, &plan->dirty_parties,     &plan->dirty_products,
         &plan->dirty_needs,    &plan->dirty_offers,      &plan->dirty_shares,
         &plan->dirty_fixed,    &plan->dirty_assignments, &plan->grown_needs,
+        &plan->dirty_rules,
     };
     struct day_work *work = plan->day_work;
     void *owned[] = {
@@ -173,6 +174,7 @@ static bool outcome_has_effect(enum outcome outcome)
     case OUTCOME_UNKNOWN:
     case OUTCOME_CONFLICT:
     case OUTCOME_STATE:
+    case OUTCOME_FULL:
     case OUTCOME_PASSED_ON:
         return false;
     }
@@ -270,13 +272,31 @@ void plan_apply_match(struct plan *plan, uint32_t need, uint32_t offer, uint32_t
     marks_add(&plan->dirty_shares, need);
 }
 
+void plan_apply_listed(struct plan *plan, uint32_t need, const struct candidate *candidates,
+                       size_t candidate_count, uint32_t bound)
+{
+    const struct plan_input input = {
+        .bound = bound, .candidates = candidates, .candidate_count = candidate_count};
+
+    plan->is_settled = false;
+    if (plan_need_is_open(plan, need)) {
+        list_candidates(plan, &input, need);
+    }
+}
+
 /* Whether arcs of the offer may have become impossible or have another cost. Capacity alone
  * matters to a match only around a lot. */
 static bool offer_arcs_are_stale(const struct plan *plan, const struct offer *before,
                                  const struct offer *now)
 {
-    uint64_t lot = plan->market->products[now->product].lot;
+    const struct market *market = plan->market;
+    uint32_t asked[PRODUCT_ASKED_MAX];
+    size_t count = market_asked_products(market, now->product, asked);
+    uint64_t lot = 0;
 
+    for (size_t i = 0; i < count; i++) {
+        lot = max_u64(lot, market->products[asked[i]].lot);
+    }
     if (before->state != now->state || before->from != now->from || before->to != now->to ||
         before->lead_days != now->lead_days) {
         return true;
@@ -324,11 +344,24 @@ static void fold_party(struct plan *plan, const struct party *before, uint32_t n
     }
 }
 
+static void widen_small_offers(struct plan *plan, uint32_t product, uint64_t lot)
+{
+    const struct number_list *offers = &plan->market->products[product].offers;
+
+    for (size_t i = 0; i < offers->count; i++) {
+        if (plan->market->offers[offers->items[i]].capacity < lot) {
+            marks_add(&plan->wide_offers, offers->items[i]);
+        }
+    }
+}
+
 /* Another lot cuts the tranches anew, and lets small offers match or not. */
 static void fold_product(struct plan *plan, uint64_t lot_before, uint32_t number)
 {
     const struct product *product = &plan->market->products[number];
     uint64_t lot_max = max_u64(lot_before, product->lot);
+    uint32_t given[PRODUCT_GIVEN_MAX];
+    size_t given_count = market_given_products(plan->market, number, given);
 
     marks_add(&plan->dirty_products, number);
     if (lot_before == product->lot) {
@@ -338,11 +371,8 @@ static void fold_product(struct plan *plan, uint64_t lot_before, uint32_t number
         marks_add(&plan->stale_needs, product->needs.items[i]);
         touch_need(plan, product->needs.items[i], 0);
     }
-    for (size_t i = 0; i < product->offers.count; i++) {
-        uint32_t offer = product->offers.items[i];
-        if (plan->market->offers[offer].capacity < lot_max) {
-            marks_add(&plan->wide_offers, offer);
-        }
+    for (size_t i = 0; i < given_count; i++) {
+        widen_small_offers(plan, given[i], lot_max);
     }
 }
 
@@ -447,6 +477,61 @@ static void look_before(const struct plan *plan, const struct plan_input *input,
     }
 }
 
+/* Goods of other days may wait, or wait no more. */
+static void part_anew(struct plan *plan, uint32_t offer)
+{
+    if (plan->offers[offer].range.count > 1) {
+        marks_add(&plan->stale_offers, offer);
+    }
+}
+
+static void part_party(struct plan *plan, uint32_t party, uint32_t product)
+{
+    const struct market *market = plan->market;
+
+    for (uint32_t offer = market->parties[party].last_offer; offer != NAME_NONE;
+         offer = market->offers[offer].previous_offer) {
+        if (product == NAME_NONE || market->offers[offer].product == product) {
+            part_anew(plan, offer);
+        }
+    }
+}
+
+static void part_product(struct plan *plan, uint32_t product)
+{
+    const struct market *market = plan->market;
+
+    for (uint32_t offer = 0; offer < market->offer_ids.count; offer++) {
+        if (market->offers[offer].product == product) {
+            part_anew(plan, offer);
+        }
+    }
+}
+
+/* The needs it is about: fold_affected. */
+static void fold_rule(struct plan *plan, uint32_t number)
+{
+    const struct rule *rule = &plan->market->rules[number];
+
+    marks_add(&plan->dirty_rules, number);
+    switch ((enum rule_kind)rule->kind) {
+    case RULE_SUBSTITUTE:
+        part_product(plan, rule->given);
+        return;
+    case RULE_NORM:
+        part_product(plan, rule->product);
+        return;
+    case RULE_CERTIFICATE:
+        part_party(plan, rule->party, rule->product);
+        return;
+    case RULE_EXCLUSION:
+        part_party(plan, rule->party, NAME_NONE);
+        part_party(plan, rule->other, NAME_NONE);
+        return;
+    }
+    UNREACHABLE();
+}
+
 static void fold_change(struct plan *plan, const struct plan_input *input,
                         const struct before *before, const struct market_change *change,
                         bool is_new)
@@ -472,7 +557,23 @@ static void fold_change(struct plan *plan, const struct plan_input *input,
     case KIND_OFFER_RELEASE:
         fold_offer(plan, &before->offer, number, cause);
         return;
+    case KIND_SUBSTITUTE_PUT:
+    case KIND_NORM_PUT:
+    case KIND_CERTIFICATE_PUT:
+    case KIND_EXCLUSION_PUT:
+        fold_rule(plan, number);
+        return;
     }
+}
+
+/* Rules of theirs changed, began or ended: nothing is known about what is not listed, until they
+ * are listed anew. */
+static void fold_affected(struct plan *plan, uint32_t need)
+{
+    plan->needs[need].bound = 0;
+    marks_add(&plan->stale_needs, need);
+    marks_add(&plan->pending_needs, need);
+    touch_need(plan, need, CAUSE_RULE);
 }
 
 static void fold_market(struct plan *plan, const struct plan_input *input)
@@ -495,6 +596,9 @@ static void fold_market(struct plan *plan, const struct plan_input *input)
     }
     if (plan->market->today != today) {
         fold_day(plan, today);
+    }
+    for (size_t i = 0; i < change.affected_need_count; i++) {
+        fold_affected(plan, change.affected_needs[i]);
     }
     for (size_t i = 0; i < change.expired_need_count; i++) {
         touch_need(plan, change.expired_needs[i], CAUSE_CHANGED);

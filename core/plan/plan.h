@@ -49,6 +49,10 @@ void plan_apply(struct plan *plan, const struct plan_input *input);
 void plan_apply_match(struct plan *plan, uint32_t need, uint32_t offer, uint32_t cost,
                       uint32_t bound);
 
+/* The best matches of a known need, listed anew after a rule changed. */
+void plan_apply_listed(struct plan *plan, uint32_t need, const struct candidate *candidates,
+                       size_t candidate_count, uint32_t bound);
+
 /* Decides on everything applied since the last settle. Calls back for each event, in a fixed order;
  * records are borrowed during the call. */
 struct plan_listener {
@@ -108,7 +112,7 @@ struct plan_totals {
 void plan_totals(const struct plan *plan, struct plan_totals *totals);
 
 /* Rows: calls `put` for each that changed since the last save. Tables are the caller's base + 0
- * ... 7. */
+ * ... 8. */
 typedef void (*plan_put_row)(void *context, uint8_t table, struct bytes key, struct bytes value);
 void plan_save(struct plan *plan, plan_put_row put, void *context);
 MUST_USE enum status plan_load(struct plan *plan, uint8_t table, struct bytes key,

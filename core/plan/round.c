@@ -164,12 +164,11 @@ static void add_small_need(struct plan *plan, struct repair *repair, uint32_t nu
     }
     for (size_t i = 0; i < offers->count; i++) {
         uint32_t offer = offers->items[i];
-        if (plan->market->offers[offer].product != need->product ||
-            plan_is_excluded(plan, number, offer)) {
+        if (plan_is_excluded(plan, number, offer)) {
             continue;
         }
         struct match match = match_check(plan->market, &plan->options.rules, number, offer);
-        if (match.reason == MATCH_POSSIBLE) {
+        if (match.reason == MATCH_POSSIBLE && plan_first_use(plan, number, offer) != SLOT_NONE) {
             GROW(repair->pairs, repair->pair_capacity, pair_count + 1);
             repair->pairs[pair_count++] = (struct lots_pair){
                 .need = (uint32_t)repair->need_count,
@@ -196,7 +195,12 @@ static void add_small_needs(struct plan *plan, struct repair *repair)
     mark_fragmented(repair, &offers);
     marks_sort(&offers);
     for (size_t i = 0; i < offers.count; i++) {
-        marks_add(&products, plan->market->offers[offers.items[i]].product);
+        uint32_t asked[PRODUCT_ASKED_MAX];
+        size_t count = market_asked_products(plan->market,
+                                             plan->market->offers[offers.items[i]].product, asked);
+        for (size_t j = 0; j < count; j++) {
+            marks_add(&products, asked[j]);
+        }
     }
     marks_sort(&products);
     for (size_t i = 0; i < products.count; i++) {
@@ -284,9 +288,9 @@ static int32_t day_made(const struct plan *plan, const struct plan_decision *dec
     if (share.units > 0 || plan_is_stock(plan, decision->offer)) {
         return share.day;
     }
-    struct plan_places places = plan_places(plan, decision->need, decision->offer);
-    ENSURE(places.from < places.end);
-    return plan_day_at(plan, decision->offer, places.from);
+    uint32_t place = plan_first_use(plan, decision->need, decision->offer);
+    ENSURE(place != SLOT_NONE);
+    return plan_day_at(plan, decision->offer, place);
 }
 
 static uint32_t find_or_add(struct plan *plan, const struct plan_decision *decision)

@@ -3,13 +3,14 @@
  *
  *     table  rows               value
  *     0      0: the clock       market_save
- *            1: the plan        options 9 x u32 · seq u64 · time u64 · assignments u32
+ *            1: the plan        options 11 x u32 · seq u64 · time u64 · assignments u32
  *     1-4    parties, products, needs, offers: market_save
- *     5      offers             fixed i64 · first slot u32 · slots u32
+ *     5      rules              market_save
+ *     6      offers             fixed i64 · first slot u32 · slots u32
  *                               · slots x (capacity i64 · price i64 · waiting i64)
- *     6      needs              bound u32 · fixed i64 · arcs u32 · excluded u32
+ *     7      needs              bound u32 · fixed i64 · arcs u32 · excluded u32
  *                               · arcs x (offer u32 · cost u32 · units i64) · excluded x offer u32
- *     7      assignments        need u32 · offer u32 · state u8 · accepted by u8 · cost u32
+ *     8      assignments        need u32 · offer u32 · state u8 · accepted by u8 · cost u32
  *                               · kilometres u32 · arrival i32 · quantity i64 · day i32
  *                               · to make i64
  *
@@ -26,6 +27,7 @@ enum table {
     TABLE_PRODUCTS,
     TABLE_NEEDS,
     TABLE_OFFERS,
+    TABLE_RULES, /* Before slots, whose chains depend on them. */
     TABLE_SLOTS,
     TABLE_SHARES,
     TABLE_ASSIGNMENTS,
@@ -33,7 +35,7 @@ enum table {
 
 #define KEY_CLOCK 0
 #define KEY_PLAN 1
-#define OPTION_COUNT 9
+#define OPTION_COUNT 11
 #define ARC_SIZE 16
 #define SLOT_SIZE 24
 
@@ -68,8 +70,9 @@ static void list_options(const struct plan_options *options, uint32_t list[OPTIO
     const struct match_rules *rules = &options->rules;
     const uint32_t all[OPTION_COUNT] = {
         rules->per_kilometre,     rules->other_region,      rules->other_country,
-        rules->per_day_late,      rules->kept_max,          options->tranche_lots[0],
-        options->tranche_lots[1], options->tranche_lots[2], options->slot_count_max,
+        rules->per_day_late,      rules->kept_max,          rules->per_substitute_rank,
+        rules->not_recyclable,    options->tranche_lots[0], options->tranche_lots[1],
+        options->tranche_lots[2], options->slot_count_max,
     };
 
     for (size_t i = 0; i < OPTION_COUNT; i++) {
@@ -201,6 +204,7 @@ void plan_save(struct plan *plan, plan_put_row put, void *context)
     save_things(plan, &target, MARKET_PRODUCT, TABLE_PRODUCTS, &plan->dirty_products);
     save_things(plan, &target, MARKET_NEED, TABLE_NEEDS, &plan->dirty_needs);
     save_things(plan, &target, MARKET_OFFER, TABLE_OFFERS, &plan->dirty_offers);
+    save_things(plan, &target, MARKET_RULE, TABLE_RULES, &plan->dirty_rules);
     for (uint32_t i = 0; i < offer_count; i++) {
         if (marks_has(&plan->dirty_fixed, i) || has_moved(plan, &plan->offers[i])) {
             save_slots(plan, &target, i);
@@ -274,6 +278,8 @@ static void load_options(struct plan_options *options, struct source *source)
     options->rules.other_country = get_u32(source);
     options->rules.per_day_late = get_u32(source);
     options->rules.kept_max = get_u32(source);
+    options->rules.per_substitute_rank = get_u32(source);
+    options->rules.not_recyclable = get_u32(source);
     for (size_t i = 0; i < COUNT_OF(options->tranche_lots); i++) {
         options->tranche_lots[i] = get_u32(source);
     }
@@ -319,8 +325,9 @@ static bool load_slot(struct plan *plan, uint32_t slot, struct source *source)
 /* The chain follows from the days. */
 static bool load_chain(struct plan *plan, uint32_t number)
 {
-    const struct plan_offer *offer = &plan->offers[number];
+    struct plan_offer *offer = &plan->offers[number];
 
+    offer->is_cut = plan_is_cut(plan, number, offer->days);
     for (uint32_t i = 0; i < offer->range.count; i++) {
         uint32_t slot = offer->range.first + i;
         uint32_t place = slot_place(offer->range, offer->days, slot);
@@ -464,6 +471,8 @@ enum status plan_load(struct plan *plan, uint8_t table, struct bytes key, struct
         return load_thing(plan, MARKET_NEED, number, value);
     case TABLE_OFFERS:
         return load_thing(plan, MARKET_OFFER, number, value);
+    case TABLE_RULES:
+        return load_thing(plan, MARKET_RULE, number, value);
     case TABLE_SLOTS:
         return load_slots(plan, number, source);
     case TABLE_SHARES:

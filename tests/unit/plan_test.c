@@ -148,12 +148,70 @@ static void put_random_rules(struct town *town, struct history *history)
          false);
 }
 
+/* Half of them have days that come while the history goes on. */
+static void put_random_rule(struct town *town, struct history *history)
+{
+    static const uint16_t kinds[] = {KIND_SUBSTITUTE_PUT, KIND_NORM_PUT, KIND_CERTIFICATE_PUT,
+                                     KIND_CERTIFICATE_PUT, KIND_EXCLUSION_PUT};
+    static const char *const regions[] = {"NAQ", "OCC", ""};
+    uint16_t kind = kinds[draw(history, COUNT_OF(kinds))];
+    int64_t today = FIRST_DAY + (int64_t)history->step / 20;
+    int64_t from = draw(history, 2) ? DAY_NONE : today + (int64_t)draw(history, 9) - 4;
+    int64_t to = draw(history, 2) ? DAY_NONE : max_i64(from, today - 3) + (int64_t)draw(history, 8);
+    uint64_t number = draw(history, 12);
+    char id[ID_TEXT_SIZE], first[ID_TEXT_SIZE], second[ID_TEXT_SIZE];
+    struct bytes rule = id_text(id, 'r', number);
+    struct bytes product = id_text(first, 'g', number % PRODUCT_COUNT);
+    struct bytes party = id_text(second, 'p', number % PARTY_COUNT);
+    union command command = {0};
+
+    if (kind == KIND_SUBSTITUTE_PUT) {
+        struct bytes given = id_text(second, 'g', (number + 1) % PRODUCT_COUNT);
+        command.substitute_put = (struct substitute_put){.substitute = rule,
+                                                         .product = product,
+                                                         .given = given,
+                                                         .rank = 1 + draw(history, 3),
+                                                         .from = from,
+                                                         .to = to};
+    } else if (kind == KIND_NORM_PUT) {
+        command.norm_put =
+            (struct norm_put){.norm = rule,
+                              .product = product,
+                              .code = bytes_from_text("EN 1"),
+                              .region = bytes_from_text(regions[draw(history, COUNT_OF(regions))]),
+                              .class_number = 1 + draw(history, CLASS_COUNT),
+                              .from = from,
+                              .to = to};
+    } else if (kind == KIND_CERTIFICATE_PUT) {
+        command.certificate_put = (struct certificate_put){
+            .certificate = rule,
+            .party = party,
+            .product = product,
+            .code = bytes_from_text("EN 1"),
+            .state = draw(history, 6) == 0 ? CERTIFICATE_REVOKED : CERTIFICATE_VALID,
+            .from = from,
+            .to = to};
+    } else {
+        char third[ID_TEXT_SIZE];
+        command.exclusion_put =
+            (struct exclusion_put){.exclusion = rule,
+                                   .party = party,
+                                   .other = id_text(third, 'p', (number * 3 + 1) % PARTY_COUNT),
+                                   .reason = bytes_from_text("conflict"),
+                                   .from = from,
+                                   .to = to};
+        tell(town, kind, &command, false);
+        return;
+    }
+    tell(town, kind, &command, false);
+}
+
 static void change_at_random(struct town *town, struct history *history)
 {
     uint64_t need = draw(history, history->need_count + 1);
     uint64_t offer = draw(history, history->offer_count + 1);
 
-    switch (draw(history, 13)) {
+    switch (draw(history, 16)) {
     case 0:
     case 1:
         put_random_need(town, history, min_u64(need, NEED_COUNT_MAX - 1));
@@ -176,6 +234,11 @@ static void change_at_random(struct town *town, struct history *history)
         return;
     case 7:
         put_random_party(town, history, draw(history, PARTY_COUNT));
+        return;
+    case 13:
+    case 14:
+    case 15:
+        put_random_rule(town, history);
         return;
     case 12:
         put_random_rules(town, history);
@@ -241,14 +304,31 @@ static int64_t level_behind(const struct market *market, uint32_t need_number, i
     return (CLASS_COUNT - need->class_number) * 4 + (4 - tranche);
 }
 
-/* With goods made on `day`; DAY_NONE of a stock. */
+static bool is_possible_on(const struct plan *plan, const struct market *market, uint32_t need,
+                           uint32_t offer, int32_t day)
+{
+    struct match match = match_check_on(market, plan_rules(plan), need, offer, day);
+
+    return match.reason == MATCH_POSSIBLE && !plan_is_excluded(plan, need, offer);
+}
+
+/* With goods of the slot whose last day is `day`, whichever of its days they are of; DAY_NONE of a
+ * stock. */
 static bool can_serve(const struct plan *plan, const struct market *market, uint32_t need,
                       uint32_t offer, int32_t day)
 {
-    struct match match = match_check_on(market, plan_rules(plan), need, offer,
-                                        day == DAY_NONE ? match_first_day(market, offer) : day);
-
-    return match.reason == MATCH_POSSIBLE && !plan_is_excluded(plan, need, offer);
+    if (day == DAY_NONE) {
+        return is_possible_on(plan, market, need, offer, match_first_day(market, offer));
+    }
+    for (uint32_t place = 0; place < plan_slot_count(plan, offer); place++) {
+        struct plan_slot slot = plan_slot(plan, offer, place);
+        for (int32_t i = slot.first; slot.last == day && i < day; i++) {
+            if (!is_possible_on(plan, market, need, offer, i)) {
+                return false;
+            }
+        }
+    }
+    return is_possible_on(plan, market, need, offer, day);
 }
 
 /* Idle goods of a day. */
@@ -275,10 +355,10 @@ static void expect_no_envy(struct town *town)
         }
         int64_t last =
             level_behind(market, given->need, plan_need_promised(town->plan, given->need) - 1);
-        const struct number_list *needs =
-            &market->products[market->needs[given->need].product].needs;
-        for (size_t j = 0; j < needs->count; j++) {
-            uint32_t other = needs->items[j];
+        for (uint32_t other = 0; other < market->need_ids.count; other++) {
+            if (market->needs[other].state != NEED_OPEN) {
+                continue;
+            }
             int64_t missed = level_behind(market, other, plan_need_promised(town->plan, other));
             if (missed > last) {
                 EXPECT_TRUE(!can_serve(town->plan, market, other, given->offer, given->day));

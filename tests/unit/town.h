@@ -84,10 +84,8 @@ static inline void close_town(struct town *town)
 static inline void list_offer(struct town *town, uint32_t offer)
 {
     const struct market *scout = town->scout;
-    const struct number_list *needs = &scout->products[scout->offers[offer].product].needs;
 
-    for (size_t i = 0; i < needs->count; i++) {
-        uint32_t need = needs->items[i];
+    for (uint32_t need = 0; need < scout->need_ids.count; need++) {
         struct match match = match_check(scout, &town->rules, need, offer);
         if (match.reason == MATCH_POSSIBLE && match.cost < town->bounds[need]) {
             plan_apply_match(town->plan, need, offer, match.cost, town->bounds[need]);
@@ -120,6 +118,23 @@ static inline void search_anew(struct town *town, uint32_t party)
     }
 }
 
+/* The needs that a rule is about: every other one is left to the plan's own prices, as the offline
+ * commands do. */
+static inline void list_affected(struct town *town, const struct market_change *change)
+{
+    static struct candidate candidates[MATCH_KEPT_MAX];
+
+    for (size_t i = 0; i < change->affected_need_count; i++) {
+        uint32_t need = change->affected_needs[i];
+        town->bounds[need] = 0;
+        if (need % 2 == 0) {
+            size_t count =
+                match_candidates(town->scout, &town->rules, need, candidates, &town->bounds[need]);
+            plan_apply_listed(town->plan, need, candidates, count, town->bounds[need]);
+        }
+    }
+}
+
 static inline enum outcome tell(struct town *town, uint16_t kind, const union command *command,
                                 bool is_quarantined)
 {
@@ -148,6 +163,7 @@ static inline enum outcome tell(struct town *town, uint16_t kind, const union co
         input.bound = town->bounds[change.number];
     }
     plan_apply(town->plan, &input);
+    list_affected(town, &change);
     if (kind == KIND_RULES_PUT || (kind == KIND_PARTY_PUT && change.outcome == OUTCOME_CHANGED)) {
         search_anew(town, kind == KIND_PARTY_PUT ? change.number : NAME_NONE);
     }
