@@ -60,6 +60,7 @@ static void draw_instance(uint64_t seed, struct instance *instance)
             flow_settle(instance->flow);
         }
     }
+    ENSURE(instance->sink_count > 0);
     flow_set_sink(instance->flow, (uint32_t)random_below(&random, instance->sink_count), NULL, 0);
     flow_settle(instance->flow);
 }
