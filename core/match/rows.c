@@ -124,6 +124,12 @@ static bool is_next(const struct row *row, const struct names *ids, uint32_t num
            id.size <= ID_SIZE_MAX && names_find(ids, id) == NAME_NONE;
 }
 
+static bool is_place(int32_t micro_degrees, int32_t bound)
+{
+    return micro_degrees == PLACE_NONE ||
+           (micro_degrees >= -bound * 1000000 && micro_degrees <= bound * 1000000);
+}
+
 static enum status restore_party(struct market *market, uint32_t number, struct row *row)
 {
     struct bytes id = take_bytes(row);
@@ -137,7 +143,8 @@ static enum status restore_party(struct market *market, uint32_t number, struct 
 
     party.lat = (int32_t)take_u32(row);
     party.lon = (int32_t)take_u32(row);
-    if (!is_next(row, &market->party_ids, number, id) || number >= MARKET_PARTY_COUNT_MAX) {
+    if (!is_next(row, &market->party_ids, number, id) || number >= MARKET_PARTY_COUNT_MAX ||
+        !is_place(party.lat, 90) || !is_place(party.lon, 180)) {
         return STATUS_CORRUPT;
     }
     party.name = names_add(&market->texts, name);
@@ -176,7 +183,8 @@ static enum status restore_product(struct market *market, uint32_t number, struc
     product.need_max = take_u64(row);
     product.offer_max = take_u64(row);
     if (!is_next(row, &market->product_ids, number, id) || number >= MARKET_PRODUCT_COUNT_MAX ||
-        product.lot == 0) {
+        product.lot == 0 || product.lot > QUANTITY_MAX || product.need_max > QUANTITY_MAX ||
+        product.offer_max > QUANTITY_MAX) {
         return STATUS_CORRUPT;
     }
     product.family = names_add(&market->texts, family);
@@ -217,7 +225,9 @@ static enum status restore_need(struct market *market, uint32_t number, struct r
     need.state = take_u8(row);
     if (!is_next(row, &market->need_ids, number, id) || number >= MARKET_NEED_COUNT_MAX ||
         need.party >= market->party_ids.count || need.product >= market->product_ids.count ||
-        need.state < NEED_QUARANTINED || need.state > NEED_EXPIRED) {
+        need.quantity == 0 || need.quantity > QUANTITY_MAX || need.class_number == 0 ||
+        need.class_number > CLASS_COUNT || need.state < NEED_QUARANTINED ||
+        need.state > NEED_EXPIRED) {
         return STATUS_CORRUPT;
     }
     (void)settle_need(market, id, &need);
@@ -310,7 +320,8 @@ static enum status restore_offer(struct market *market, uint32_t number, struct 
         offer.party >= market->party_ids.count || offer.product >= market->product_ids.count ||
         offer.offer_kind < OFFER_STOCK || offer.offer_kind > OFFER_CAPACITY ||
         offer.state < OFFER_QUARANTINED || offer.state > OFFER_EXPIRED ||
-        offer.lead_days > LEAD_DAYS_MAX || offer.capacity > QUANTITY_MAX) {
+        offer.lead_days > LEAD_DAYS_MAX || offer.quantity > QUANTITY_MAX ||
+        offer.per_day > QUANTITY_MAX || offer.capacity > QUANTITY_MAX) {
         capacity_release(&offer);
         return STATUS_CORRUPT;
     }

@@ -255,8 +255,6 @@ static enum status load_plan(struct plan *plan, struct source source)
         return STATUS_CORRUPT;
     }
     plan->options = options;
-    GROW(plan->assignments, plan->assignment_capacity, (size_t)count + 1);
-    GROW(plan->next, plan->next_capacity, (size_t)count + 1);
     plan->assignment_count = count;
     return STATUS_OK;
 }
@@ -267,7 +265,7 @@ static enum status load_price(struct plan *plan, uint32_t number, struct source 
     int64_t fixed = (int64_t)get_u64(&source);
 
     if (!is_read(&source) || number >= plan->market->offer_ids.count || price < 0 ||
-        !is_quantity(fixed)) {
+        price > FLOW_LEVEL_MAX * FLOW_WEIGHT_STEP || !is_quantity(fixed)) {
         return STATUS_CORRUPT;
     }
     struct plan_offer *offer = &plan->offers[number];
@@ -312,16 +310,33 @@ static enum status load_share(struct plan *plan, uint32_t number, struct source 
     plan->needs[number].bound = bound;
     plan->needs[number].fixed = fixed;
     for (size_t i = 0; i < excluded_count; i++) {
-        plan_exclude(plan, number, get_u32(&source));
+        uint32_t offer = get_u32(&source);
+        if (offer >= plan->market->offer_ids.count) {
+            return STATUS_CORRUPT;
+        }
+        plan_exclude(plan, number, offer);
     }
     size_t tranche_count = plan_tranches(plan, number, tranches);
     flow_restore_sink(plan->flow, number, tranches, tranche_count, plan->work, arc_count);
     return STATUS_OK;
 }
 
+static bool is_day(int32_t day)
+{
+    return day == DAY_NONE || (day >= DAY_MIN && day <= DAY_MAX);
+}
+
+/* Rows come by ascending number, so room is taken as they come; 0 stands in front of the first. */
+static bool has_assignment(const struct plan *plan, uint32_t number)
+{
+    return number == 0 ||
+           (number < plan->assignment_capacity && plan->assignments[number].state != 0);
+}
+
 static enum status load_assignment(struct plan *plan, uint32_t number, struct source source)
 {
     struct plan_assignment assignment = {.need = get_u32(&source)};
+    const uint8_t sides = 1 << MOVER_REQUESTER | 1 << MOVER_OFFERER;
 
     assignment.offer = get_u32(&source);
     assignment.state = get_u8(&source);
@@ -334,9 +349,13 @@ static enum status load_assignment(struct plan *plan, uint32_t number, struct so
         assignment.need >= plan->market->need_ids.count ||
         assignment.offer >= plan->market->offer_ids.count ||
         assignment.state < ASSIGNMENT_PROPOSED || assignment.state > ASSIGNMENT_CANCELLED ||
-        assignment.quantity == 0 || !is_quantity(assignment.quantity)) {
+        (assignment.accepted_by & ~sides) != 0 || assignment.cost > COST_MAX ||
+        !is_day(assignment.arrival) || assignment.quantity == 0 ||
+        !is_quantity(assignment.quantity) || !has_assignment(plan, number - 1)) {
         return STATUS_CORRUPT;
     }
+    GROW(plan->assignments, plan->assignment_capacity, (size_t)number + 1);
+    GROW(plan->next, plan->next_capacity, (size_t)number + 1);
     plan->assignments[number] = assignment;
     return STATUS_OK;
 }
@@ -387,11 +406,11 @@ enum status plan_load(struct plan *plan, uint8_t table, struct bytes key, struct
 /* Puts the assignments into the lists of their needs. Fixed units are summed up in `fixed`. */
 static bool link_assignments(struct plan *plan, int64_t *fixed)
 {
+    if (!has_assignment(plan, plan->assignment_count)) {
+        return false; /* A row is missing. */
+    }
     for (uint32_t number = 1; number <= plan->assignment_count; number++) {
         const struct plan_assignment *assignment = &plan->assignments[number];
-        if (assignment->state == 0) {
-            return false; /* A row is missing. */
-        }
         bool is_received = assignment->state == ASSIGNMENT_RECEIVED;
         if (life_is_final(assignment->state) && !is_received) {
             continue;
