@@ -309,8 +309,8 @@ static enum status load_share(struct plan *plan, uint32_t number, struct source 
     }
     plan->needs[number].bound = bound;
     plan->needs[number].fixed = fixed;
-    for (size_t i = 0; i < excluded_count; i++) {
-        uint32_t offer = get_u32(&source);
+    for (size_t i = excluded_count; i > 0; i--) { /* The first of the list is the last added. */
+        uint32_t offer = load_u32(source.rest.data + (i - 1) * sizeof offer);
         if (offer >= plan->market->offer_ids.count) {
             return STATUS_CORRUPT;
         }
