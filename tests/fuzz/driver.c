@@ -158,6 +158,9 @@ static void write_seed(void *context, struct bytes bytes)
 
 static void write_word(void *context, struct bytes bytes)
 {
+    if (bytes.size == 0) {
+        return; /* Fuzzers do not take it. */
+    }
     fputc('"', context);
     for (size_t i = 0; i < bytes.size; i++) {
         fprintf(context, "\\x%02x", bytes.data[i]);
