@@ -20,6 +20,9 @@ uint32_t cost_of(const struct match_rules *rules, const struct cost_terms *terms
  * DAY_MAX: what comes later is said to come then, so that it can be told. */
 int32_t cost_arrival(int32_t leaving, uint32_t kilometres);
 
+/* The day on which goods made on `day` leave; DAY_NONE stays DAY_NONE. */
+int32_t cost_leaving(int32_t day, uint32_t lead_days);
+
 /* The later of two days, each put off by its lead days; DAY_NONE counts as no day. */
 int32_t cost_later(int32_t left, uint32_t left_lead, int32_t right, uint32_t right_lead);
 

@@ -148,6 +148,13 @@ void market_apply(struct market *market, uint16_t kind, const union command *com
 /* Units of an offer in its period, as put or reported; saturates at QUANTITY_MAX. */
 uint64_t market_offer_capacity(const struct offer *offer);
 
+/* Units of one day, as put or reported; of a stock all it has, on whatever day. Of a past day as
+ * long as no put or report came since. */
+uint64_t market_capacity_on(const struct offer *offer, int32_t day);
+
+/* The same of all days from `from` to `to`, both included. */
+uint64_t market_capacity_between(const struct offer *offer, int32_t from, int32_t to);
+
 /* Above the product's need_max or offer_max. For an offer the largest of quantity and per_day
  * counts. */
 bool market_is_implausible(const struct market *market, uint16_t kind,

@@ -68,12 +68,16 @@ int32_t cost_arrival(int32_t leaving, uint32_t kilometres)
     return (int32_t)min_i64(leaving + days, DAY_MAX);
 }
 
+int32_t cost_leaving(int32_t day, uint32_t lead_days)
+{
+    return day == DAY_NONE ? DAY_NONE : day + (int32_t)lead_days;
+}
+
 int32_t cost_later(int32_t left, uint32_t left_lead, int32_t right, uint32_t right_lead)
 {
-    /* DAY_NONE lies before every day, and stays there. */
-    int32_t first = left == DAY_NONE ? DAY_NONE : left + (int32_t)left_lead;
-    int32_t second = right == DAY_NONE ? DAY_NONE : right + (int32_t)right_lead;
-    return first > second ? first : second;
+    int32_t first = cost_leaving(left, left_lead);
+    int32_t second = cost_leaving(right, right_lead);
+    return first > second ? first : second; /* DAY_NONE lies before every day. */
 }
 
 uint32_t cost_days_late(int32_t arrival, int32_t due)
@@ -114,8 +118,13 @@ static bool is_other(uint32_t left, uint32_t right)
     return left != NAME_NONE && right != NAME_NONE && left != right;
 }
 
-struct match match_check(const struct market *market, const struct match_rules *rules,
-                         uint32_t need_number, uint32_t offer_number)
+int32_t match_first_day(const struct market *market, uint32_t offer)
+{
+    return cost_later(market->today, 0, market->offers[offer].from, 0);
+}
+
+struct match match_check_on(const struct market *market, const struct match_rules *rules,
+                            uint32_t need_number, uint32_t offer_number, int32_t day)
 {
     ENSURE(need_number < market->need_ids.count);
     ENSURE(offer_number < market->offer_ids.count);
@@ -129,8 +138,7 @@ struct match match_check(const struct market *market, const struct match_rules *
     const struct party *requester = &market->parties[need->party];
     const struct party *offerer = &market->parties[offer->party];
     uint32_t kilometres = place_distance(&requester->place, &offerer->place);
-    int32_t leaving = cost_later(market->today, offer->lead_days, offer->from, offer->lead_days);
-    int32_t arrival = cost_arrival(leaving, kilometres);
+    int32_t arrival = cost_arrival(cost_leaving(day, offer->lead_days), kilometres);
     struct cost_terms terms = {
         .kilometres = kilometres,
         .days_late = cost_days_late(arrival, need->due),
@@ -151,4 +159,31 @@ struct match match_check(const struct market *market, const struct match_rules *
         .other_country = terms.other_country,
         .arrival = arrival,
     };
+}
+
+struct match match_check(const struct market *market, const struct match_rules *rules,
+                         uint32_t need, uint32_t offer)
+{
+    ENSURE(offer < market->offer_ids.count);
+    return match_check_on(market, rules, need, offer, match_first_day(market, offer));
+}
+
+/* The last day of production for an arrival on `day`. */
+static int32_t last_production(int32_t day, int32_t days_on_the_way)
+{
+    return day == DAY_NONE ? DAY_MAX : day - days_on_the_way;
+}
+
+struct match_days match_days(const struct market *market, uint32_t need_number,
+                             uint32_t offer_number)
+{
+    const struct need *need = &market->needs[need_number];
+    const struct offer *offer = &market->offers[offer_number];
+    uint32_t kilometres =
+        place_distance(&market->parties[need->party].place, &market->parties[offer->party].place);
+    int32_t days_on_the_way = cost_arrival(cost_leaving(0, offer->lead_days), kilometres);
+    int32_t latest = last_production(need->latest, days_on_the_way);
+    int32_t on_time = last_production(need->due, days_on_the_way);
+
+    return (struct match_days){.on_time = on_time < latest ? on_time : latest, .latest = latest};
 }

@@ -39,8 +39,7 @@ enum match_reason {
 const char *match_reason_name(enum match_reason reason);
 
 /* What follows `reason` is set when the pair passes all rules before MATCH_TOO_LATE, else zero.
- * Goods leave `lead_days` after the first day of production: the offer's first day, or today when
- * that is later. */
+ * Goods leave `lead_days` after the day they are made on. */
 struct match {
     enum match_reason reason;
     uint32_t cost; /* All terms, at most COST_MAX. */
@@ -50,9 +49,25 @@ struct match {
     int32_t arrival; /* Day; DAY_NONE when the offer names no first day before the first tick. */
 };
 
-/* Checks one pair. Cheap: some tens of nanoseconds. */
+/* Checks one pair, for goods made on `day`, one of the offer's that has not passed. DAY_NONE: a
+ * stock without a first day, before the first tick. Cheap: some tens of nanoseconds. */
+struct match match_check_on(const struct market *market, const struct match_rules *rules,
+                            uint32_t need, uint32_t offer, int32_t day);
+
+/* The pair at its best day: the first one on which it is possible, else its first one. */
 struct match match_check(const struct market *market, const struct match_rules *rules,
                          uint32_t need, uint32_t offer);
+
+/* The first day on which the offer can still give something: its own first day, or today when that
+ * is later; DAY_NONE when there is neither. */
+int32_t match_first_day(const struct market *market, uint32_t offer);
+
+/* Up to which days goods must be made to come when the need is due, and at the latest; DAY_MAX when
+ * no day is too late. Says nothing about the other rules. */
+struct match_days {
+    int32_t on_time, latest;
+};
+struct match_days match_days(const struct market *market, uint32_t need, uint32_t offer);
 
 struct candidate {
     uint32_t offer;

@@ -1,6 +1,6 @@
 /*
  * flow_lemon_test.cc - the same objective as LEMON's network simplex, over thousands of networks of
- * five classes with four tranches each, from plenty to scarcity.
+ * five classes with four tranches each, over one or several days, from plenty to scarcity.
  *
  *     flow_lemon_test [COUNT [SEED]]
  *
@@ -36,6 +36,7 @@ struct sink {
 };
 
 struct instance {
+    uint32_t days; /* Sources are lines by days: each but the last day of a line has a next. */
     std::vector<int64_t> capacities;
     std::vector<sink> sinks;
 };
@@ -89,7 +90,8 @@ instance draw_instance()
     int64_t demand = 0;
     uint64_t cost_range = ranges[random_below(4)];
 
-    drawn.capacities.resize(4 + random_below(20));
+    drawn.days = static_cast<uint32_t>(random_below(2) == 0 ? 1 : 2 + random_below(5));
+    drawn.capacities.resize((4 + random_below(20 / drawn.days)) * drawn.days);
     drawn.sinks.resize(10 + random_below(70));
     for (sink &one : drawn.sinks) {
         one = draw_sink(drawn.capacities.size(), cost_range);
@@ -103,6 +105,17 @@ instance draw_instance()
         capacity = static_cast<int64_t>(random_below(static_cast<uint64_t>(2 * mean + 1)));
     }
     return drawn;
+}
+
+uint32_t next_of(const instance &instance, uint32_t source)
+{
+    return (source + 1) % instance.days == 0 ? FLOW_NONE : source + 1;
+}
+
+void set_source(flow *flow, const instance &instance, uint32_t number)
+{
+    flow_set_source(flow, number, instance.capacities[number]);
+    flow_set_next(flow, number, next_of(instance, number));
 }
 
 void set_sink(flow *flow, const instance &instance, uint32_t number)
@@ -142,14 +155,14 @@ void solve(flow *flow, instance &instance)
     uint32_t late = static_cast<uint32_t>(random_below(instance.capacities.size() + 1));
 
     for (uint32_t i = late; i < instance.capacities.size(); i++) {
-        flow_set_source(flow, i, instance.capacities[i]);
+        set_source(flow, instance, i);
     }
     for (uint32_t i = 0; i < instance.sinks.size(); i++) {
         set_sink(flow, instance, i);
         flow_settle(flow);
     }
     for (uint32_t i = 0; i < late; i++) {
-        flow_set_source(flow, i, instance.capacities[i]);
+        set_source(flow, instance, i);
         flow_settle(flow);
     }
     for (uint64_t i = random_below(10); i > 0; i--) {
@@ -180,6 +193,11 @@ struct flow_objective solve_with_lemon(const instance &instance)
     for (int64_t capacity : instance.capacities) {
         sources.push_back(network.addNode());
         add(start, sources.back(), capacity, 0);
+    }
+    for (uint32_t i = 0; i < sources.size(); i++) {
+        if (next_of(instance, i) != FLOW_NONE) {
+            add(sources[i], sources[i + 1], FLOW_UNITS_MAX, 0);
+        }
     }
     for (const sink &sink : instance.sinks) {
         graph::Node node = network.addNode();

@@ -391,6 +391,33 @@ static void a_report_replaces_the_rate_of_its_days(void)
     market_close(market);
 }
 
+static void each_day_has_its_own_capacity(void)
+{
+    struct market *market = open_some();
+    const struct offer *line = &market->offers[1];
+    uint64_t sum = 0;
+
+    EXPECT_EQ(report(market, (struct capacity_put){.from = DAY_ONE + 2, .to = DAY_ONE + 4}),
+              OUTCOME_CHANGED);
+    EXPECT_EQ(
+        report(market, (struct capacity_put){.from = DAY_ONE + 4, .to = DAY_ONE + 5, .per_day = 7}),
+        OUTCOME_CHANGED);
+    EXPECT_EQ(market_capacity_on(line, DAY_ONE - 1), 0);
+    EXPECT_EQ(market_capacity_on(line, DAY_ONE), 10);
+    EXPECT_EQ(market_capacity_on(line, DAY_ONE + 2), 0);
+    EXPECT_EQ(market_capacity_on(line, DAY_ONE + 4), 7);
+    EXPECT_EQ(market_capacity_on(line, DAY_ONE + 9), 10);
+    EXPECT_EQ(market_capacity_on(line, DAY_ONE + 10), 0);
+    for (int32_t day = DAY_ONE; day < DAY_ONE + 10; day++) {
+        sum += market_capacity_on(line, day);
+        EXPECT_EQ(market_capacity_between(line, DAY_ONE, day), sum);
+    }
+    EXPECT_EQ(market_capacity_between(line, DAY_ONE - 9, DAY_ONE + 99), line_capacity(market));
+    EXPECT_EQ(market_capacity_between(line, DAY_ONE + 5, DAY_ONE + 4), 0);
+    EXPECT_EQ(market_capacity_on(&market->offers[0], DAY_ONE + 99), 100);
+    market_close(market);
+}
+
 static void an_older_report_never_overwrites_a_newer_one(void)
 {
     struct market *market = open_some();
@@ -1205,6 +1232,7 @@ int main(int argc, char **argv)
         CASE(time_never_goes_back),
         CASE(a_passed_day_ends_what_it_was_the_last_of),
         CASE(a_report_replaces_the_rate_of_its_days),
+        CASE(each_day_has_its_own_capacity),
         CASE(an_older_report_never_overwrites_a_newer_one),
         CASE(a_less_trusted_source_fills_only_the_days_left),
         CASE(a_put_drops_what_was_declared_and_keeps_what_is_trusted_more),
