@@ -20,7 +20,7 @@ static inline bool is_listed_utf8(const msgpack_object_str *text)
     for (uint32_t i = 0; i < text->size;) {
         uint32_t lead = at[i];
         uint32_t count = lead < 0x80 ? 0 : lead < 0xc0 ? 9 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-        if (lead >= 0xf8 || i + count >= text->size) {
+        if (lead >= 0xf8 || count == 9 || i + count >= text->size) {
             return false;
         }
         uint32_t point = count == 0 ? lead : lead & (0x3fu >> count);
