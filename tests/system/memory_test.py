@@ -18,6 +18,7 @@ from tap import BUILD, run_cases
 
 SHIM = f"{BUILD}/tests/libfail_memory.so"
 JOURNAL = f"{BUILD}/tests/memory_journal"
+CLIENT = f"{BUILD}/tests/memory_client"
 # Quick ones, that clean up or keep to TMPDIR; the rest waits on sockets of libraries that abort.
 PROGRAMS = ["allocate", "base", "config", "dispatch", "flow", "gateway", "ids", "journal", "life",
             "log", "lots", "market", "market_rows", "match", "match_worker", "metrics", "plan",
@@ -30,8 +31,10 @@ ENTRY_COUNT = 12
 BAD_SIGNALS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGKILL)
 
 
-def run(command, folder, at=0, after=False, count_file=None):
+def run(command, folder, at=0, after=False, own=False, count_file=None):
     env = {**os.environ, "LD_PRELOAD": SHIM, "FAIL_MEMORY_AT": str(at), "TMPDIR": folder}
+    if own:
+        env["FAIL_MEMORY_OWN"] = "1"
     if after:
         env["FAIL_MEMORY_AFTER"] = "1"
     if count_file:
@@ -110,6 +113,22 @@ def what_was_acknowledged_is_there_whichever_call_fails():
     assert partial > 0, "no run ended in the middle"
 
 
+def open_without_memory(at):
+    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+        done = run([CLIENT, folder], folder, at, own=True)
+    assert done.returncode == 0, f"client, call {at}: {done.returncode} {done.stderr}"
+    return done.stdout
+
+
+def a_client_is_told_that_there_is_no_memory():
+    """By the library. Where ZeroMQ itself gets none it stops the process."""
+    told = 0
+    while (said := open_without_memory(told + 1)) == "no memory\n":
+        told += 1
+    assert said == "not reached\n", said
+    assert told >= 6, told  # The handle, slots, index, two links, a body.
+
+
 def fail_everywhere(seconds, names):
     deadline = time.monotonic() + seconds
     for name in names:
@@ -122,4 +141,5 @@ if len(sys.argv) > 2 and sys.argv[1] == "--every":
     fail_everywhere(float(sys.argv[2]), sys.argv[3:] or PROGRAMS)
 else:
     run_cases(a_unit_test_without_memory_ends_with_words,
-              what_was_acknowledged_is_there_whichever_call_fails)
+              what_was_acknowledged_is_there_whichever_call_fails,
+              a_client_is_told_that_there_is_no_memory)
