@@ -15,6 +15,7 @@
  * wrong with it. Units taken off it lie free at their source at the old price, until somebody
  * takes them at that price or step 5 lowers it.
  */
+#include "core/flow/batch.h"
 #include "core/flow/network.h"
 
 #include <stdlib.h>
@@ -416,6 +417,10 @@ static void settle_sources(struct flow *flow)
 
 void flow_settle(struct flow *flow)
 {
+    if (batch_pays(flow)) {
+        batch_settle(flow);
+        return;
+    }
     lower_chained(flow);
     read_dirty_sinks(flow);
     restore_sinks(flow);

@@ -10,7 +10,8 @@
 struct cost_terms {
     uint32_t kilometres;
     uint32_t days_late;
-    bool other_region, other_country;
+    uint32_t rank; /* Of a substitute. */
+    bool other_region, other_country, not_recyclable;
 };
 
 /* At most COST_MAX. */

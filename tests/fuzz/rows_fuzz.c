@@ -29,6 +29,8 @@ static uint32_t count_of(const struct market *market, enum market_thing thing)
         return market->need_ids.count;
     case MARKET_OFFER:
         return market->offer_ids.count;
+    case MARKET_RULE:
+        return market->rule_ids.count;
     case MARKET_CLOCK:
         return 0;
     }
@@ -38,7 +40,7 @@ static uint32_t count_of(const struct market *market, enum market_thing thing)
 static void restore(struct market *market, struct bytes *input)
 {
     enum market_thing thing =
-        (enum market_thing)(MARKET_PARTY + fuzz_take_below(input, MARKET_CLOCK));
+        (enum market_thing)(MARKET_PARTY + fuzz_take_below(input, MARKET_RULE));
     uint32_t number = fuzz_take_u8(input);
     struct bytes row = fuzz_take_block(input);
     struct buffer saved = {0};
@@ -133,7 +135,7 @@ void fuzz_seeds(const struct fuzz_sink *sink)
 
     market_open(&market);
     market_fill(market);
-    for (enum market_thing thing = MARKET_PARTY; thing <= MARKET_CLOCK; thing++) {
+    for (enum market_thing thing = MARKET_PARTY; thing <= MARKET_RULE; thing++) {
         put_rows(market, thing, &input);
         fuzz_give(sink, &input);
     }
