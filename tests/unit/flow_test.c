@@ -638,6 +638,80 @@ static void units_wait_for_a_day_that_lacks_them(void)
     flow_close(flow);
 }
 
+/* A sink of 10 units, 4 from a near source and 6 from a far one, of which some have been announced;
+ * then the near one gets more. */
+static struct flow *open_announced(uint32_t far_cost, uint32_t bonus)
+{
+    struct flow *flow;
+    struct flow_tranche tranche = {.units = 10, .weight = FLOW_WEIGHT_STEP};
+
+    flow_open(&flow);
+    flow_set_bonus(flow, bonus);
+    flow_set_source(flow, 0, 4);
+    flow_set_source(flow, 1, 20);
+    flow_set_arc(flow, 0, 0, 100);
+    flow_set_arc(flow, 0, 1, far_cost);
+    flow_set_sink(flow, 0, &tranche, 1);
+    flow_settle(flow);
+    EXPECT_EQ(flow_announced(flow, 0, 1), 0);
+    flow_announce(flow);
+    EXPECT_EQ(flow_announced(flow, 0, 0), 4);
+    EXPECT_EQ(flow_announced(flow, 0, 1), 6);
+    flow_set_source(flow, 0, 7);
+    flow_settle(flow);
+    EXPECT_TRUE(flow_certify(flow, NULL));
+    return flow;
+}
+
+static void what_is_announced_moves_only_for_more_than_the_bonus(void)
+{
+    struct flow_objective objective;
+    struct flow *flow = open_announced(149, 50);
+
+    EXPECT_EQ(flow_units(flow, 0, 1), 6);
+    EXPECT_EQ(flow_price(flow, 0), 0);
+    EXPECT_EQ(flow_value(flow, 0), 99);
+    flow_objective(flow, &objective);
+    EXPECT_EQ(objective.cost, 4 * 100 + 6 * 149);
+    EXPECT_EQ(objective.bonus, 10 * 50);
+    flow_close(flow);
+    flow = open_announced(151, 50);
+    EXPECT_EQ(flow_units(flow, 0, 1), 3);
+    EXPECT_EQ(flow_announced(flow, 0, 1), 6);
+    flow_set_source(flow, 0, 4);
+    flow_settle(flow);
+    EXPECT_EQ(flow_units(flow, 0, 1), 6);
+    flow_close(flow);
+    flow = open_announced(149, 0);
+    EXPECT_EQ(flow_units(flow, 0, 1), 3);
+    flow_close(flow);
+}
+
+static void a_bonus_is_no_reason_to_serve_the_lower_level(void)
+{
+    struct flow *flow = open_announced(FLOW_COST_MAX, FLOW_COST_MAX);
+    struct flow_tranche tranche = {.units = 25, .weight = 2 * FLOW_WEIGHT_STEP};
+
+    flow_set_arc(flow, 1, 1, FLOW_COST_MAX);
+    flow_set_arc(flow, 1, 0, FLOW_COST_MAX);
+    flow_set_sink(flow, 1, &tranche, 1);
+    flow_settle(flow);
+    EXPECT_TRUE(flow_certify(flow, NULL));
+    EXPECT_EQ(flow_sink_served(flow, 1), 25);
+    EXPECT_EQ(flow_sink_served(flow, 0), 2);
+    flow_announce(flow);
+    EXPECT_EQ(flow_announced(flow, 0, 0) + flow_announced(flow, 0, 1), 2);
+    flow_remove_arc(flow, 1, 1);
+    EXPECT_EQ(flow_announced(flow, 1, 1), 0);
+    flow_set_sink(flow, 0, NULL, 0);
+    flow_settle(flow);
+    EXPECT_TRUE(flow_certify(flow, NULL));
+    EXPECT_EQ(flow_sink_served(flow, 0), 0);
+    EXPECT_EQ(flow_sink_served(flow, 1), 7);
+    EXPECT_EQ(flow_announced(flow, 9, 0), 0);
+    flow_close(flow);
+}
+
 static void a_certificate_is_refused_when_something_is_wrong(void)
 {
     struct flow *flow;
@@ -689,6 +763,8 @@ static void the_largest_numbers_do_not_overflow(void)
     flow_set_source(flow, 2, FLOW_UNITS_MAX);
     flow_set_next(flow, 2, 1);
     flow_set_next(flow, 1, 0);
+    flow_announce(flow);
+    flow_set_bonus(flow, FLOW_COST_MAX);
     flow_settle(flow);
     EXPECT_TRUE(flow_certify(flow, NULL));
     flow_close(flow);
@@ -706,6 +782,8 @@ int main(int argc, char **argv)
         CASE(changes_are_exactly_the_difference),
         CASE(an_arc_at_no_less_than_the_value_changes_nothing),
         CASE(units_wait_for_a_day_that_lacks_them),
+        CASE(what_is_announced_moves_only_for_more_than_the_bonus),
+        CASE(a_bonus_is_no_reason_to_serve_the_lower_level),
         CASE(a_certificate_is_refused_when_something_is_wrong),
         CASE(the_largest_numbers_do_not_overflow),
     };
