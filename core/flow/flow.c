@@ -198,8 +198,8 @@ void flow_remove_arc(struct flow *flow, uint32_t sink_number, uint32_t source_nu
     struct share *share = share_find(sink, source_number);
 
     if (share != NULL) {
-        share->announced = 0;
         touch_sink(flow, sink_number);
+        share->announced = 0;
         mark_sink(flow, sink_number, SINK_WANTS);
         mark_source(flow, source_number);
         shift_units(flow, sink_number, source_number, share->cost, -share->units);
