@@ -15,6 +15,7 @@
  * wrong with it. Units taken off it lie free at their source at the old price, until somebody
  * takes them at that price or step 5 lowers it.
  */
+#include "core/flow/batch.h"
 #include "core/flow/network.h"
 
 #include <stdlib.h>
@@ -417,12 +418,21 @@ static void settle_sources(struct flow *flow)
     flow->dirty_sources.count = 0;
 }
 
-void flow_settle(struct flow *flow)
+void settle_changes(struct flow *flow)
 {
     lower_chained(flow);
     read_dirty_sinks(flow);
     restore_sinks(flow);
     settle_sources(flow);
+}
+
+void flow_settle(struct flow *flow)
+{
+    if (batch_pays(flow)) {
+        batch_settle(flow);
+    } else {
+        settle_changes(flow);
+    }
 }
 
 const struct flow_change *flow_changes(struct flow *flow, size_t *count)

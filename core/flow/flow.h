@@ -68,6 +68,11 @@ void flow_set_arc(struct flow *flow, uint32_t sink, uint32_t source, uint32_t co
 void flow_remove_arc(struct flow *flow, uint32_t sink, uint32_t source);
 bool flow_has_arc(const struct flow *flow, uint32_t sink, uint32_t source);
 
+/* flow_set_sink and flow_set_arc for all arcs at once, quicker when the sink has none yet. The arcs
+ * ascend by source, their sources are set already, their units are not read. */
+void flow_load_sink(struct flow *flow, uint32_t sink, const struct flow_tranche *tranches,
+                    size_t tranche_count, const struct flow_arc *arcs, size_t arc_count);
+
 /* Moves the flow of an arc to something fixed outside: takes `units` (at most its flow) off the
  * arc, the source's capacity and the front of the sink's tranches, without disturbing optimality.
  * What the source does not have itself goes off the capacity of those before it, from which the
@@ -83,7 +88,8 @@ void flow_set_bonus(struct flow *flow, uint32_t bonus);
 void flow_announce(struct flow *flow); /* The flow as it stands has been told. */
 int64_t flow_announced(const struct flow *flow, uint32_t sink, uint32_t source);
 
-/* Makes the flow optimal for everything set so far. */
+/* Makes the flow optimal for everything set so far. When much changed at once it is solved anew
+ * (batch.h says when), which gives the same objective. */
 void flow_settle(struct flow *flow);
 
 /* What flow_settle, since the last flow_clear_changes, did to arcs: by ascending (sink, source),

@@ -305,6 +305,9 @@ void forget_exits_of_sink(struct flow *flow, uint32_t sink);
 void renew_take(struct flow *flow, uint32_t sink, uint32_t number);
 void renew_takes(struct flow *flow, uint32_t number);
 
+/* flow.c: works the changes off one by one. */
+void settle_changes(struct flow *flow);
+
 /* acquire.c: the sink gets the units that are worth their cost. It has to be PENDING, and its
  * arcs and flow as restore_sink leaves them. */
 void acquire_units(struct flow *flow, uint32_t number);

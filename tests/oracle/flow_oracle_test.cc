@@ -7,7 +7,7 @@
  * Each sequence starts from an instance of five classes with four tranches each, over one or
  * several days, from plenty to scarcity, loaded thing by thing; then needs and lines come and go,
  * change, are fixed, and days pass, and what was found is announced, with a bonus or without. Most
- * instances are tiny, every 64th is larger. After each settle:
+ * instances are tiny, every 64th is larger. Every third settle is a batch. After each settle:
  *
  *   - the flow certifies itself, and its objective is that of LEMON's network simplex; at the end
  *     of a tiny sequence also that of GLPK's simplex
@@ -18,6 +18,10 @@
  */
 #include "tests/oracle/flow_solvers.hh"
 
+extern "C" {
+#include "core/flow/batch.h"
+}
+
 #include <algorithm>
 #include <cstring>
 
@@ -25,6 +29,7 @@ namespace
 {
 
 constexpr uint64_t large_every = 64;
+constexpr uint64_t batch_every = 3;
 
 uint64_t seed;
 uint64_t settle_count;
@@ -108,7 +113,11 @@ void settle(const model &model, const flows &flows)
 
     settle_count++;
     for (flow *flow : flows) {
-        flow_settle(flow);
+        if (settle_count % batch_every == 0) {
+            batch_settle(flow);
+        } else {
+            flow_settle(flow);
+        }
         expect(flow_certify(flow, problem), problem);
     }
     expect(same(objective_of(flows[0]), solve_with_lemon(build_network(model))),
