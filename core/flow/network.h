@@ -274,10 +274,12 @@ void mark_source(struct flow *flow, uint32_t source);
 
 /* chain.c: adds `units` (may be negative) to what waits from the source to its next. */
 void shift_waiting(struct flow *flow, uint32_t source, int64_t units);
+
 static inline bool waits_from(const struct flow *flow, uint32_t source)
 {
     return source != FLOW_NONE && flow->sources[source].waiting > 0;
 }
+
 /* chain.c: how many units can move from one source to a neighbour in its chain, and the move: more
  * wait, or fewer. */
 int64_t chain_room(const struct flow *flow, uint32_t from, uint32_t to);
@@ -297,9 +299,8 @@ void know_exits(struct flow *flow, uint32_t number);
 void know_all_exits(struct flow *flow);
 void know_take(struct flow *flow, uint32_t number);
 /* exits.c: to be called when the holders of the source, its neighbours, or whether units wait
- * change; when anything changes that the exits
- * of all sources that serve the sink are made of; when an arc is new, changes its cost_up or is
- * gone; when the next weight of the sink changes. */
+ * change; when anything changes that the exits of all sources that serve the sink are made of; when
+ * an arc is new, changes its cost_up or is gone; when the next weight of the sink changes. */
 void forget_exits(struct flow *flow, uint32_t number);
 void forget_exits_of_sink(struct flow *flow, uint32_t sink);
 void renew_take(struct flow *flow, uint32_t sink, uint32_t number);
