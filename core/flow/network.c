@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LIST_STEP 4    /* Room in a list is a multiple of it. */
 #define MERGE_MIN 4096 /* Notes that are not worth a merge. */
 
 static int compare_numbers(const void *left, const void *right)
@@ -33,7 +34,7 @@ void numbers_sort(struct numbers *numbers)
  * most an eighth is left over. */
 static size_t list_room(uint32_t count)
 {
-    size_t step = 4;
+    size_t step = LIST_STEP;
 
     while (step * 8 < count) {
         step *= 2;
@@ -43,7 +44,7 @@ static size_t list_room(uint32_t count)
 
 static void *list_make_room(void *items, uint32_t count, size_t item_size)
 {
-    if (count > 0 && list_room(count) == list_room(count + 1)) {
+    if (count % LIST_STEP != 0 || (count > 0 && list_room(count) == list_room(count + 1))) {
         return items;
     }
     void *moved = realloc(items, list_room(count + 1) * item_size);
@@ -75,6 +76,11 @@ struct link *link_find(struct link *links, uint32_t count, uint32_t number)
     uint32_t at = link_position(links, count, number);
 
     return at < count && links[at].number == number ? &links[at] : NULL;
+}
+
+struct link *links_take(uint32_t count)
+{
+    return count > 0 ? memory_take(list_room(count), sizeof(struct link)) : NULL;
 }
 
 void link_insert(struct link **links, uint32_t *count, uint32_t number, uint32_t cost)

@@ -202,6 +202,8 @@ void know_source(struct flow *flow, uint32_t source);
 uint32_t link_position(const struct link *links, uint32_t count, uint32_t number);
 /* The link to `number`, or NULL. */
 struct link *link_find(struct link *links, uint32_t count, uint32_t number);
+/* Memory for a list of `count` links that link_insert can go on with. */
+struct link *links_take(uint32_t count);
 void link_insert(struct link **links, uint32_t *count, uint32_t number, uint32_t cost);
 void link_delete(struct link *links, uint32_t *count, uint32_t number);
 
