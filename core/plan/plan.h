@@ -93,7 +93,7 @@ void plan_tranche_ends(const struct plan *plan, uint32_t need, int64_t ends[PLAN
 struct plan_slot {
     int32_t first, last; /* Days, DAY_NONE both for a stock. */
     int64_t capacity;    /* Beside commitments. */
-    int64_t used;        /* Proposed, and made in this slot. */
+    int64_t used;        /* Proposed, of what is made in this slot. */
     int64_t price;       /* What one unit more would save. */
 };
 uint32_t plan_slot_count(const struct plan *plan, uint32_t offer);
