@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import tempfile
+from datetime import date
 
 from tap import BUILD, SOURCE, run_cases
 
@@ -74,13 +75,16 @@ def nobody_gives_or_gets_too_much():
     for row in rows["assignment"]:
         given[row["need"]] = given.get(row["need"], 0) + row["quantity"]
     assert all(units <= wanted[need] for need, units in given.items())
-    reported = {row["offer_id"] for row in read("capacity.csv")}
-    stocks = {row["offer_id"]: int(row["quantity"]) for row in read("offers.csv")
-              if row["kind"] == "stock" and row["offer_id"] not in reported}
     taken = {}
     for row in rows["assignment"]:
         taken[row["offer"]] = taken.get(row["offer"], 0) + row["quantity"]
-    assert stocks and all(taken.get(offer, 0) <= units for offer, units in stocks.items())
+    reported = {row["offer_id"]: int(row["per_day"]) for row in read("capacity.csv")}
+    for row in read("offers.csv"):
+        limit = int(row["quantity"] or 0)
+        if row["kind"] == "capacity":
+            days = date.fromisoformat(row["to"]) - date.fromisoformat(row["from"])
+            limit = max(int(row["per_day"]), reported.get(row["offer_id"], 0)) * (days.days + 1)
+        assert taken.get(row["offer_id"], 0) <= limit, row["offer_id"]
 
 
 def what_has_days_is_made_by_a_day_that_its_need_can_wait_for():
