@@ -214,7 +214,7 @@ static bool check_slots(const struct proof *proof, uint32_t number)
     const struct plan *plan = proof->plan;
     const struct plan_offer *offer = &plan->offers[number];
     struct slot_days days = plan_offer_days(plan, number);
-    int64_t capacities[SLOT_COUNT_MAX];
+    int64_t capacities[SLOT_COUNT_MAX] = {0};
 
     if (offer->days.first != days.first || offer->days.last != days.last) {
         return fail(proof, "the slots serve other days", NAME_NONE, number);

@@ -97,7 +97,7 @@ struct plan_slot {
     int64_t price;       /* What one unit more would save. */
 };
 uint32_t plan_slot_count(const struct plan *plan, uint32_t offer);
-struct plan_slot plan_slot(const struct plan *plan, uint32_t offer, uint32_t place);
+struct plan_slot plan_slot(const struct plan *plan, uint32_t number, uint32_t place);
 int64_t plan_pair_units(const struct plan *plan, uint32_t need, uint32_t offer); /* Proposed. */
 
 bool plan_is_excluded(const struct plan *plan, uint32_t need, uint32_t offer); /* By a party. */

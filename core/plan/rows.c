@@ -568,7 +568,7 @@ static bool need_agrees(const struct plan *plan, uint32_t number)
 static bool offer_agrees(struct plan *plan, uint32_t number)
 {
     struct plan_offer *offer = &plan->offers[number];
-    int64_t capacities[SLOT_COUNT_MAX];
+    int64_t capacities[SLOT_COUNT_MAX] = {0};
 
     offer->missed = plan_capacities(plan, number, capacities);
     plan->totals.units_missed += (uint64_t)offer->missed;
