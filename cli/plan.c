@@ -21,7 +21,7 @@ static const struct {
 } SECTIONS[SECTION_COUNT] = {
     {"assignment", "assignments.csv", "Assignments"},
     {"unmet", "unmet.csv", "Unmet needs"},
-    {"price", "prices.csv", "Scarce offers"},
+    {"price", "prices.csv", "Scarce days of offers"},
 };
 
 struct cell {
@@ -32,10 +32,12 @@ struct cell {
 
 struct planning {
     struct offline offline;
-    int64_t *prices; /* Of offers, at the optimum. */
-    int64_t *served; /* Of needs, likewise: units before lots were kept to. */
-    int64_t *given;  /* Of needs, after. */
-    int64_t *taken;  /* Of offers, after. */
+    struct plan_slot *slots; /* Of all offers, at the optimum. */
+    size_t slot_capacity;
+    size_t *slot_ends; /* Of offers: behind the last slot. The first follows the offer before. */
+    int64_t *served;   /* Of needs, likewise: units before lots were kept to. */
+    int64_t *given;    /* Of needs, after. */
+    int64_t *taken;    /* Of offers, after. */
     struct plan_round round;
     FILE *files[SECTION_COUNT];
     struct table tables[SECTION_COUNT];
@@ -69,6 +71,16 @@ static struct cell text_cell(const char *name, struct bytes text)
 static struct cell number_cell(const char *name, uint64_t number)
 {
     return (struct cell){.name = name, .number = number};
+}
+
+/* Of a stock, which has no day, the text is empty. */
+static struct cell day_cell(const char *name, int32_t day, char text[DAY_TEXT_SIZE + 1])
+{
+    text[0] = '\0';
+    if (day != DAY_NONE) {
+        day_to_text(day, text);
+    }
+    return text_cell(name, bytes_from_text(text));
 }
 
 static void write_cell(FILE *file, const struct cell *cell)
@@ -160,6 +172,7 @@ static void emit_assignment(struct planning *planning, const struct plan_decisio
     const struct market *market = plan_market(planning->offline.plan);
     const struct need *need = &market->needs[decision->need];
     const struct offer *offer = &market->offers[decision->offer];
+    char day[DAY_TEXT_SIZE + 1];
     const struct cell cells[] = {
         text_cell("need", names_text(&market->need_ids, decision->need)),
         text_cell("offer", names_text(&market->offer_ids, decision->offer)),
@@ -170,6 +183,7 @@ static void emit_assignment(struct planning *planning, const struct plan_decisio
         number_cell("class", need->class_number),
         number_cell("cost", decision->cost),
         number_cell("kilometres", decision->kilometres),
+        day_cell("day", decision->day, day),
     };
     uint64_t units = (uint64_t)decision->units;
 
@@ -234,6 +248,29 @@ static struct verdict judge_scarce(const struct planning *planning, uint32_t num
     return (struct verdict){"scarce_cost", ""};
 }
 
+static size_t first_slot(const struct planning *planning, uint32_t offer)
+{
+    return offer == 0 ? 0 : planning->slot_ends[offer - 1];
+}
+
+/* The least price of the days of an offer that a need can use. */
+static int64_t price_for(const struct planning *planning, uint32_t need, uint32_t offer)
+{
+    struct plan *plan = planning->offline.plan;
+    const struct market *market = plan_market(plan);
+    int64_t price_min = INT64_MAX;
+
+    for (size_t i = first_slot(planning, offer); i < planning->slot_ends[offer]; i++) {
+        const struct plan_slot *slot = &planning->slots[i];
+        int32_t day = slot->last == DAY_NONE ? match_first_day(market, offer) : slot->last;
+        struct match match = match_check_on(market, plan_rules(plan), need, offer, day);
+        if (match.reason == MATCH_POSSIBLE) {
+            price_min = min_i64(price_min, slot->price);
+        }
+    }
+    return price_min;
+}
+
 /* Counts a need's offers of one product by reason; returns the least price of the possible ones. */
 static int64_t count_reasons(const struct planning *planning, uint32_t need, uint32_t product,
                              size_t counts[MATCH_SAME_PARTY + 1])
@@ -247,7 +284,7 @@ static int64_t count_reasons(const struct planning *planning, uint32_t need, uin
         struct match match = match_check(market, plan_rules(plan), need, offers->items[i]);
         counts[match.reason]++;
         if (match.reason == MATCH_POSSIBLE) {
-            price_min = min_i64(price_min, planning->prices[offers->items[i]]);
+            price_min = min_i64(price_min, price_for(planning, need, offers->items[i]));
         }
     }
     return price_min;
@@ -309,29 +346,38 @@ static void emit_unmet(struct planning *planning, uint32_t number)
     emit(planning, SECTION_UNMET, cells, COUNT_OF(cells));
 }
 
-/* The class and tranche that wait for one unit more of the offer. */
-static void emit_price(struct planning *planning, uint32_t number)
+/* The class and tranche that wait for one unit more of the slot. */
+static void emit_price(struct planning *planning, uint32_t number, const struct plan_slot *slot)
 {
     const struct market *market = plan_market(planning->offline.plan);
     const struct offer *offer = &market->offers[number];
-    int64_t price = planning->prices[number];
-    int64_t level = level_of(price);
+    int64_t level = level_of(slot->price);
+    int64_t tranche = level <= 0 ? 0 : TRANCHE_COUNT - (level - 1) % TRANCHE_COUNT;
+    bool is_stock = slot->last == DAY_NONE;
+    char day[DAY_TEXT_SIZE + 1];
 
-    if (price == 0) {
+    if (slot->price == 0) {
         return;
     }
-    int64_t tranche = level <= 0 ? 0 : TRANCHE_COUNT - (level - 1) % TRANCHE_COUNT;
     const struct cell cells[] = {
         text_cell("offer", names_text(&market->offer_ids, number)),
         text_cell("product", names_text(&market->product_ids, offer->product)),
         text_cell("offerer", names_text(&market->party_ids, offer->party)),
-        number_cell("capacity", offer->capacity),
-        number_cell("used", (uint64_t)planning->taken[number]),
-        number_cell("price", (uint64_t)price),
+        day_cell("day", slot->last, day),
+        number_cell("capacity", (uint64_t)slot->capacity),
+        number_cell("used", (uint64_t)(is_stock ? planning->taken[number] : slot->used)),
+        number_cell("price", (uint64_t)slot->price),
         number_cell("class", class_of_level(level)),
         number_cell("tranche", (uint64_t)tranche),
     };
     emit(planning, SECTION_PRICES, cells, COUNT_OF(cells));
+}
+
+static void emit_prices(struct planning *planning, uint32_t offer)
+{
+    for (size_t i = first_slot(planning, offer); i < planning->slot_ends[offer]; i++) {
+        emit_price(planning, offer, &planning->slots[i]);
+    }
 }
 
 static void emit_all(struct planning *planning)
@@ -345,7 +391,7 @@ static void emit_all(struct planning *planning)
         emit_unmet(planning, i);
     }
     for (uint32_t i = 0; i < market->offer_ids.count; i++) {
-        emit_price(planning, i);
+        emit_prices(planning, i);
     }
 }
 
@@ -376,7 +422,7 @@ static void print_totals_json(struct planning *planning, uint64_t elapsed_ms)
     json_raw(line, "units_by_class", buffer_view(&classes));
     json_uint(line, "unmet_needs", planning->counts[SECTION_UNMET]);
     json_uint(line, "unmet", planning->unmet);
-    json_uint(line, "scarce_offers", planning->counts[SECTION_PRICES]);
+    json_uint(line, "scarce_slots", planning->counts[SECTION_PRICES]);
     json_uint(line, "fragments", planning->round.fragments);
     json_uint(line, "cost", planning->cost);
     json_uint(line, "unit_km", planning->unit_kilometres);
@@ -462,6 +508,19 @@ static void apply_rows(struct planning *planning)
     progress_end(&progress);
 }
 
+/* Behind those of the offers before. */
+static void note_slots(struct planning *planning, uint32_t offer)
+{
+    const struct plan *plan = planning->offline.plan;
+    size_t end = first_slot(planning, offer);
+
+    for (uint32_t i = 0; i < plan_slot_count(plan, offer); i++) {
+        GROW(planning->slots, planning->slot_capacity, end + 1);
+        planning->slots[end++] = plan_slot(plan, offer, i);
+    }
+    planning->slot_ends[offer] = end;
+}
+
 static int decide(struct planning *planning)
 {
     struct offline *offline = &planning->offline;
@@ -475,13 +534,12 @@ static int decide(struct planning *planning)
     const struct flow *flow = plan_flow(offline->plan);
     uint32_t need_count = market->need_ids.count;
     uint32_t offer_count = market->offer_ids.count;
-    planning->prices = memory_take((size_t)offer_count + 1, sizeof *planning->prices);
+    planning->slot_ends = memory_take((size_t)offer_count + 1, sizeof *planning->slot_ends);
     planning->taken = memory_take((size_t)offer_count + 1, sizeof *planning->taken);
     planning->served = memory_take((size_t)need_count + 1, sizeof *planning->served);
     planning->given = memory_take((size_t)need_count + 1, sizeof *planning->given);
     for (uint32_t i = 0; i < offer_count; i++) {
-        bool is_active = market->offers[i].state == OFFER_ACTIVE;
-        planning->prices[i] = is_active ? flow_price(flow, i) : 0; /* XX */
+        note_slots(planning, i);
     }
     for (uint32_t i = 0; i < need_count; i++) {
         planning->served[i] = flow_sink_served(flow, i);
@@ -495,7 +553,8 @@ static void close_planning(struct planning *planning)
     plan_round_deinit(&planning->round);
     offline_close(&planning->offline);
     buffer_deinit(&planning->line);
-    free(planning->prices);
+    free(planning->slots);
+    free(planning->slot_ends);
     free(planning->taken);
     free(planning->served);
     free(planning->given);

@@ -542,7 +542,7 @@ struct plan_slot plan_slot(const struct plan *plan, uint32_t number, uint32_t pl
         .first = has_days ? slot_first_day(offer->range, offer->days, place) : DAY_NONE,
         .last = has_days ? slot_last_day(offer->range, offer->days, place) : DAY_NONE,
         .capacity = flow_source_capacity(plan->flow, slot),
-        .used = flow_source_used(plan->flow, slot),
+        .used = max_i64(0, flow_source_used(plan->flow, slot)),
         .price = flow_price(plan->flow, slot),
     };
 }

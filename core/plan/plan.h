@@ -90,7 +90,7 @@ int64_t plan_offer_promised(const struct plan *plan, uint32_t offer);
 struct plan_slot {
     int32_t first, last; /* Days, DAY_NONE both for a stock. */
     int64_t capacity;    /* Beside commitments. */
-    int64_t used;        /* Proposed, and made in this slot. */
+    int64_t used;        /* Proposed, of what is made in this slot. */
     int64_t price;       /* What one unit more would save. */
 };
 uint32_t plan_slot_count(const struct plan *plan, uint32_t offer);

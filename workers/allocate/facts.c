@@ -191,6 +191,7 @@ struct share_row share_facts(const struct allocate *allocate, uint64_t number)
         .quantity = (uint64_t)assignment->quantity,
         .cost = assignment->cost,
         .kilometres = assignment->kilometres,
+        .day = assignment->day,
         .arrival = assignment->arrival,
     };
 }

@@ -139,6 +139,7 @@ static const struct field share_fields[] = {
     UNITS(share_row, quantity, "quantity", .text = "Units."),
     UINT(share_row, cost, "cost", 0, INT64_MAX, .text = "Of a unit."),
     UINT(share_row, kilometres, "kilometres", 0, INT64_MAX, .text = "Distance."),
+    DAY(share_row, day, "day", .text = "Day by which it is made; of a stock not given."),
     DAY(share_row, arrival, "arrival", .text = "Day it arrives."),
 };
 const struct message SHARE_ROW =

@@ -114,6 +114,7 @@ struct share_row { /* An assignment of the need. */
     uint64_t quantity;
     uint64_t cost;
     uint64_t kilometres;
+    int64_t day;
     int64_t arrival;
 };
 
