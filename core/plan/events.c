@@ -23,6 +23,8 @@ void plan_fill_event(const struct plan *plan, uint64_t number, struct assignment
         .need = names_text(&market->need_ids, assignment->need),
         .offer = names_text(&market->offer_ids, assignment->offer),
         .product = names_text(&market->product_ids, need->product),
+        .given = need->product == offer->product ? (struct bytes){0}
+                                                 : names_text(&market->product_ids, offer->product),
         .requester = names_text(&market->party_ids, need->party),
         .offerer = names_text(&market->party_ids, offer->party),
         .quantity = (uint64_t)assignment->quantity,
