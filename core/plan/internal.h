@@ -246,9 +246,9 @@ bool plan_can_use(const struct plan *plan, uint32_t need, uint32_t offer,
 /* The first place that is of use, SLOT_NONE for none. */
 uint32_t plan_first_use(const struct plan *plan, uint32_t need, uint32_t offer);
 /* The least cost of a day of the tail on which the pair is possible, UINT32_MAX for none. */
-uint32_t plan_least_in_tail(const struct plan *plan, uint32_t need, uint32_t offer);
+uint32_t plan_least_in_tail(const struct plan *plan, uint32_t need, uint32_t number);
 /* The match on all the days of a place: the first that fails, else the last one's. */
-struct match plan_match_at(const struct plan *plan, uint32_t need, uint32_t offer, uint32_t place);
+struct match plan_match_at(const struct plan *plan, uint32_t need, uint32_t number, uint32_t place);
 /* Of use: goods of the place cannot wait for a later one that is as good. */
 bool plan_is_of_use(const struct plan *plan, uint32_t need, uint32_t offer, uint32_t place,
                     const struct match *match);
