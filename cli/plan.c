@@ -183,6 +183,16 @@ static void emit(struct planning *planning, enum section section, const struct c
 
 /* The three sections. */
 
+/* Of a stock, which has no day, the text is empty. */
+static struct cell day_cell(const char *name, int32_t day, char text[DAY_TEXT_SIZE + 1])
+{
+    text[0] = '\0';
+    if (day != DAY_NONE) {
+        day_to_text(day, text);
+    }
+    return text_cell(name, bytes_from_text(text));
+}
+
 static void emit_assignment(struct planning *planning, const struct plan_decision *decision)
 {
     const struct market *market = plan_market(planning->offline.plan);
@@ -265,15 +275,6 @@ static void emit_unmet(struct planning *planning, uint32_t number)
     };
     planning->unmet = add_capped(planning->unmet, unmet);
     emit(planning, SECTION_UNMET, cells, COUNT_OF(cells));
-}
-
-static struct cell day_cell(const char *name, int32_t day, char text[DAY_TEXT_SIZE + 1])
-{
-    text[0] = '\0';
-    if (day != DAY_NONE) {
-        day_to_text(day, text);
-    }
-    return text_cell(name, bytes_from_text(text));
 }
 
 /* What one unit more of the offer would do, made on these days. */

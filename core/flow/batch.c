@@ -74,16 +74,16 @@ static void add_arcs(struct flow *flow, uint32_t number, const struct flow_arc *
     renew_takes(flow, number);
 }
 
-void flow_load_sink(struct flow *flow, uint32_t number, const struct flow_tranche *tranches,
+void flow_load_sink(struct flow *flow, uint32_t sink_number, const struct flow_tranche *tranches,
                     size_t tranche_count, const struct flow_arc *arcs, size_t arc_count)
 {
-    flow_set_sink(flow, number, tranches, tranche_count);
-    if (flow->sinks[number].link_count == 0) {
-        add_arcs(flow, number, arcs, arc_count);
+    flow_set_sink(flow, sink_number, tranches, tranche_count);
+    if (flow->sinks[sink_number].link_count == 0) {
+        add_arcs(flow, sink_number, arcs, arc_count);
         return;
     }
     for (size_t i = 0; i < arc_count; i++) {
-        flow_set_arc(flow, number, arcs[i].source, arcs[i].cost);
+        flow_set_arc(flow, sink_number, arcs[i].source, arcs[i].cost);
     }
 }
 

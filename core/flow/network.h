@@ -275,7 +275,7 @@ void mark_sink(struct flow *flow, uint32_t sink, enum sink_flag flag);
 void mark_source(struct flow *flow, uint32_t source);
 
 /* chain.c: adds `units` (may be negative) to what waits from the source to its next. */
-void shift_waiting(struct flow *flow, uint32_t source, int64_t units);
+void shift_waiting(struct flow *flow, uint32_t number, int64_t units);
 
 static inline bool waits_from(const struct flow *flow, uint32_t source)
 {
@@ -288,13 +288,13 @@ int64_t chain_room(const struct flow *flow, uint32_t from, uint32_t to);
 void chain_move(struct flow *flow, uint32_t from, uint32_t to, int64_t units);
 /* chain.c: takes units that the source does not give any more off its capacity, and what it did
  * not have itself off those before it. A capacity too small for that ends at 0. */
-void chain_take_capacity(struct flow *flow, uint32_t source, int64_t units);
+void chain_take_capacity(struct flow *flow, uint32_t number, int64_t units);
 /* chain.c: lowers the prices of those that follow to that of the source, and marks the sinks that
  * this may have made wrong. */
-void chain_lower(struct flow *flow, uint32_t source);
+void chain_lower(struct flow *flow, uint32_t number);
 /* chain.c: raises the price of a source that arrived and gives nothing, as far as those before it
  * let it. */
-void chain_raise(struct flow *flow, uint32_t source, int64_t price);
+void chain_raise(struct flow *flow, uint32_t number, int64_t price);
 
 /* exits.c: brings the exits, or everybody's exits and so all entries, or the taker up to date. */
 void know_exits(struct flow *flow, uint32_t number);
