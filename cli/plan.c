@@ -198,6 +198,7 @@ static void emit_assignment(struct planning *planning, const struct plan_decisio
     const struct market *market = plan_market(planning->offline.plan);
     const struct need *need = &market->needs[decision->need];
     const struct offer *offer = &market->offers[decision->offer];
+    char day[DAY_TEXT_SIZE + 1];
     const struct cell cells[] = {
         text_cell("need", names_text(&market->need_ids, decision->need)),
         text_cell("offer", names_text(&market->offer_ids, decision->offer)),
@@ -208,6 +209,7 @@ static void emit_assignment(struct planning *planning, const struct plan_decisio
         number_cell("class", need->class_number),
         number_cell("cost", decision->cost),
         number_cell("kilometres", decision->kilometres),
+        day_cell("day", decision->day, day),
     };
     uint64_t units = (uint64_t)decision->units;
 
