@@ -6,6 +6,7 @@
  *     days.c      an offer's days: slots, commitments, what a need can use
  *     arcs.c      brings the flow up to what the market says now
  *     bring.c     makes the flow optimal over all matches, listed or not
+ *     doubts.c    commitments that rules would not allow any more
  *     explain.c   why a need gets what it gets
  *     events.c    tells the difference between the flow and the assignments
  *     rows.c      saves and loads
@@ -264,6 +265,12 @@ void plan_optimise(struct plan *plan);
 
 /* events.c */
 void plan_tell(struct plan *plan, const struct plan_listener *listener);
+void plan_fill_event(const struct plan *plan, uint64_t number, struct assignment_event *event);
 void plan_fill_match(const struct plan *plan, struct plan_assignment *assignment);
+
+/* doubts.c */
+bool plan_is_doubtful(const struct plan *plan, const struct plan_assignment *assignment);
+void plan_set_doubt(struct plan *plan, uint32_t number, bool is_in_doubt);
+void plan_tell_doubts(struct plan *plan, const struct plan_listener *listener);
 
 #endif

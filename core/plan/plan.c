@@ -345,6 +345,7 @@ static void fold_party(struct plan *plan, const struct party *before, uint32_t n
     for (uint32_t need = 0; need < market->need_ids.count; need++) {
         if (market->needs[need].party == number && plan_need_is_open(plan, need)) {
             list_anew(plan, need);
+            marks_add(&plan->touched_needs, need); /* Norms hold for some regions. */
         }
     }
     if (before->lat == now->lat && before->lon == now->lon && before->region == now->region &&
@@ -657,6 +658,7 @@ void plan_settle(struct plan *plan, const struct plan_listener *listener)
     plan_sync(plan);
     plan_optimise(plan);
     plan_tell(plan, listener);
+    plan_tell_doubts(plan, listener);
     forget_causes(plan);
     arena_reset(&plan->arena);
     plan->is_settled = true;

@@ -12,7 +12,7 @@
  *                               · arcs x (offer u32 · cost u32 · units i64) · excluded x offer u32
  *     8      assignments        need u32 · offer u32 · state u8 · accepted by u8 · cost u32
  *                               · kilometres u32 · arrival i32 · quantity i64 · day i32
- *                               · to make i64
+ *                               · to make i64 · in doubt u8
  *
  * The arcs of needs lead to slots. Tranches, lists and totals follow from them. Rows are saved when
  * all is settled.
@@ -177,6 +177,7 @@ static void save_assignment(const struct plan *plan, struct target *target, uint
     put_u64(value, (uint64_t)assignment->quantity);
     put_u32(value, (uint32_t)assignment->day);
     put_u64(value, (uint64_t)assignment->to_make);
+    *buffer_extend(value, 1) = assignment->is_in_doubt ? 1 : 0;
     put_row(target, TABLE_ASSIGNMENTS, number);
 }
 
@@ -451,6 +452,8 @@ static enum status load_assignment(struct plan *plan, uint32_t number, struct so
     assignment.quantity = (int64_t)get_u64(&source);
     assignment.day = (int32_t)get_u32(&source);
     assignment.to_make = (int64_t)get_u64(&source);
+    uint8_t doubt = get_u8(&source);
+    assignment.is_in_doubt = doubt == 1;
     if (!is_read(&source) || number == 0 || number > plan->assignment_count ||
         assignment.need >= plan->market->need_ids.count ||
         assignment.offer >= plan->market->offer_ids.count ||
@@ -458,6 +461,7 @@ static enum status load_assignment(struct plan *plan, uint32_t number, struct so
         (assignment.accepted_by & ~sides) != 0 || assignment.cost > COST_MAX ||
         !is_day(assignment.arrival) || !is_day(assignment.day) || assignment.quantity == 0 ||
         !is_quantity(assignment.quantity) || assignment.to_make < 0 ||
+        doubt > (assignment.state == ASSIGNMENT_COMMITTED ? 1 : 0) ||
         assignment.to_make > assignment.quantity ||
         (assignment.to_make > 0 && !is_to_make(plan, &assignment)) ||
         !has_assignment(plan, number - 1)) {
@@ -538,6 +542,7 @@ static bool link_assignments(struct plan *plan, int64_t *fixed)
         fixed[assignment->offer] += life_is_fixed(assignment->state) ? assignment->quantity : 0;
         plan->totals.assignments += !is_received;
         plan->totals.units_promised += is_received ? 0 : (uint64_t)assignment->quantity;
+        plan->totals.doubted += assignment->is_in_doubt;
         plan->totals.units_received += is_received ? (uint64_t)assignment->quantity : 0;
     }
     return true;
