@@ -368,6 +368,32 @@ static void solve_part(struct batch *batch, uint32_t part)
     read_solution(batch, batch->sinks.numbers + sinks[0]);
 }
 
+static bool is_announced(const struct sink *sink)
+{
+    for (uint32_t i = 0; i < sink->share_count; i++) {
+        if (sink->shares[i].announced > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The simplex knows no kinks. What is optimal without the bonus is so with it but at sinks that
+ * have been announced to, and from there the changes are few. */
+static void settle_bonus(struct batch *batch)
+{
+    struct flow *flow = batch->flow;
+
+    for (uint32_t i = 0; i < flow->sink_count; i++) {
+        uint32_t part = part_of_sink(batch, i);
+        if (part != SIMPLEX_NONE && batch->changed[part] && is_announced(&flow->sinks[i])) {
+            touch_sink(flow, i);
+            mark_sink(flow, i, SINK_WANTS);
+        }
+    }
+    settle_changes(flow);
+}
+
 static void deinit(struct batch *batch)
 {
     free(batch->parts);
@@ -401,6 +427,9 @@ void batch_settle(struct flow *flow)
         if (batch.changed[part]) {
             solve_part(&batch, part);
         }
+    }
+    if (flow->bonus > 0) {
+        settle_bonus(&batch);
     }
     deinit(&batch);
 }
