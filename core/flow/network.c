@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_STEP 4    /* Room in a list is a multiple of it. */
+#define LIST_STEP 4    /* Room in a list of more is a multiple of it. */
 #define MERGE_MIN 4096 /* Notes that are not worth a merge. */
 
 static int compare_numbers(const void *left, const void *right)
