@@ -148,6 +148,9 @@ static void fold_tick(struct sim *sim, uint64_t now_ms)
     if (now_ms < oracle->now_ms) {
         sim_violated(sim, "a tick goes back");
     }
+    if (now_ms == oracle->now_ms) {
+        return; /* Nothing has passed since the last one. */
+    }
     oracle->now_ms = now_ms;
     for (uint32_t i = 0; i < oracle->thing_max; i++) {
         struct model_need *need = &oracle->needs[i];
@@ -360,7 +363,7 @@ static void begin_assignment(struct sim *sim, const struct told *told)
     }
     check_parts(sim, told);
     if (told->requester == told->offerer) {
-        sim_seen(sim, SEEN_OWN);
+        sim_violated(sim, "party P%u serves itself", told->requester);
     }
     if (oracle->products[told->product].lot > 1) {
         sim_seen(sim, SEEN_LOT);

@@ -51,7 +51,6 @@ const char *const SITUATION_NAMES[SITUATION_COUNT] = {
     [SEEN_TAIL_MADE_ANEW] = "tail_made_anew",
     [SEEN_UNKNOWN_OUTCOME] = "unknown_outcome_durable",
     [SEEN_LOT] = "lot_of_more_than_one",
-    [SEEN_OWN] = "party_serves_itself",
 };
 
 /* --- What all parts use ------------------------------------------------------------------------ */

@@ -121,7 +121,6 @@ enum situation {
     SEEN_TAIL_MADE_ANEW,    /* A lost tail was decided again, the same. */
     SEEN_UNKNOWN_OUTCOME,   /* A commit that failed had been durable. */
     SEEN_LOT, /* An assignment of a product that is not shipped one by one. */
-    SEEN_OWN, /* A party that serves itself. */
     SITUATION_COUNT,
 };
 extern const char *const SITUATION_NAMES[SITUATION_COUNT];

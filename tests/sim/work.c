@@ -273,6 +273,32 @@ static const struct generator *draw_generator(struct sim *sim)
     return &GENERATORS[at];
 }
 
+static const struct generator *generator_of(uint16_t kind)
+{
+    size_t at = 0;
+
+    while (GENERATORS[at].kind != kind) {
+        at++;
+    }
+    return &GENERATORS[at];
+}
+
+/* What people mostly do with an assignment that is as they know it. */
+static const struct generator *likely_answer(struct sim *sim)
+{
+    switch (sim->work->known.state) {
+    case ASSIGNMENT_PROPOSED:
+    case ASSIGNMENT_ACCEPTED:
+        return generator_of(KIND_ASSIGNMENT_ACCEPT);
+    case ASSIGNMENT_COMMITTED:
+        return generator_of(half(sim) ? KIND_ASSIGNMENT_SHIP : KIND_ASSIGNMENT_RECEIVE);
+    case ASSIGNMENT_SHIPPED:
+        return generator_of(KIND_ASSIGNMENT_RECEIVE);
+    default:
+        return draw_generator(sim);
+    }
+}
+
 /* The first commands say who there is and what. */
 static const struct generator *choose_generator(struct sim *sim)
 {
@@ -280,6 +306,9 @@ static const struct generator *choose_generator(struct sim *sim)
 
     if (sim->work->count < basics) {
         return &GENERATORS[sim->work->count < sim->knobs.party_count ? 0 : 1];
+    }
+    if (sim->work->known.number > 0 && draw_below(draws(sim), 3) == 0) {
+        return likely_answer(sim);
     }
     return draw_generator(sim);
 }
@@ -311,9 +340,9 @@ static void fill_variant(struct sim *sim, struct intent *intent, const struct ge
 uint64_t work_make(struct sim *sim, const struct known_assignment *known)
 {
     struct work *work = sim->work;
-    const struct generator *generator = choose_generator(sim);
 
     work->known = *known;
+    const struct generator *generator = choose_generator(sim);
     GROW(work->intents, work->capacity, work->count + 1);
     struct intent *intent = &work->intents[work->count++];
     *intent = (struct intent){.made_us = sim->now_us};
