@@ -7,6 +7,8 @@
  */
 #include "core/plan/internal.h"
 
+#include "core/base/mutant.h"
+
 uint64_t plan_assignment_count(const struct plan *plan)
 {
     return plan->assignment_count;
@@ -119,7 +121,7 @@ void plan_exclude(struct plan *plan, uint32_t need, uint32_t offer)
 static void commit(struct plan *plan, const struct plan_assignment *assignment)
 {
     flow_fix(plan->flow, assignment->need, assignment->offer, assignment->quantity);
-    plan->needs[assignment->need].fixed += assignment->quantity;
+    plan->needs[assignment->need].fixed += MUTANT(19) ? 0 : assignment->quantity;
     plan->offers[assignment->offer].fixed += assignment->quantity;
     marks_add(&plan->dirty_fixed, assignment->offer);
 }
@@ -131,7 +133,7 @@ static void give_up(struct plan *plan, uint32_t number, bool was_fixed)
     uint32_t need = assignment->need;
     uint32_t offer = assignment->offer;
 
-    if (was_fixed) {
+    if (was_fixed && !MUTANT(18)) {
         plan->needs[need].fixed -= assignment->quantity;
         plan->offers[offer].fixed -= assignment->quantity;
         marks_add(&plan->dirty_fixed, offer);

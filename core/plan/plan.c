@@ -3,6 +3,8 @@
  */
 #include "core/plan/internal.h"
 
+#include "core/base/mutant.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -278,6 +280,9 @@ static bool offer_arcs_are_stale(const struct plan *plan, const struct offer *be
 
 static void fold_offer(struct plan *plan, const struct offer *before, uint32_t offer, uint8_t cause)
 {
+    if (MUTANT(20) && before->capacity > plan->market->offers[offer].capacity) {
+        return;
+    }
     if (cause & CAUSE_NEW) {
         flow_set_source(plan->flow, offer, 0);
     } else if (offer_arcs_are_stale(plan, before, &plan->market->offers[offer])) {
@@ -299,8 +304,9 @@ static void fold_party(struct plan *plan, const struct party *before, uint32_t n
             list_anew(plan, need);
         }
     }
-    if (before->lat == now->lat && before->lon == now->lon && before->region == now->region &&
-        before->country == now->country) {
+    bool is_there = before->lat == now->lat && before->lon == now->lon &&
+                    before->region == now->region && before->country == now->country;
+    if (is_there || MUTANT(34)) {
         return;
     }
     for (uint32_t offer = 0; offer < market->offer_ids.count; offer++) {
@@ -462,7 +468,7 @@ static void fold_market(struct plan *plan, const struct plan_input *input)
     if (plan->market->today != today) {
         fold_day(plan);
     }
-    for (size_t i = 0; i < change.expired_need_count; i++) {
+    for (size_t i = 0; i < change.expired_need_count && !MUTANT(21); i++) {
         touch_need(plan, change.expired_needs[i], CAUSE_CHANGED);
     }
     for (size_t i = 0; i < change.expired_offer_count; i++) {

@@ -142,6 +142,9 @@ static void share_id(struct client *client, uint64_t intent)
         return;
     }
     uint32_t variant = (uint32_t)draw_below(&sim->client_draw, VARIANT_COUNT);
+    if (variant > 0 && other == client->number) {
+        return; /* Who uses an id for two things can no longer tell the answers apart. */
+    }
     if (variant > 0) {
         work_make_variant(sim, intent);
     }

@@ -6,10 +6,12 @@
  *     sim --seed N    [--trace]        one seed, every event when traced
  *     sim --shrink N DIRECTORY         makes a failing seed small and keeps it as a file there
  *     sim --file FILE [--trace]        a run kept in a file
+ *     sim --find N    [--first SEED]   the first of so many seeds that breaks a promise
  *     sim --test DIRECTORY             what ./dev test runs; TAP
  *
  * With --mutants N,M in a build with planted bugs, these bugs are there. Ends with 0 when every
- * promise held, 1 when one was broken or a long run did not meet all it must, 64 for wrong usage.
+ * promise held, 1 when one was broken or a long run did not meet all it must (with --find, when none
+ * was broken), 64 for wrong usage.
  */
 #include "core/base/mutant.h"
 #include "tests/sim/oracle.h"
@@ -156,6 +158,20 @@ static int run_scenario_alone(const struct options *options, const struct scenar
     return campaign.violations == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static int find_seed(const struct options *options)
+{
+    for (uint64_t i = 0; i < options->number; i++) {
+        struct scenario scenario = scenario_of(options->first + i);
+        struct outcome_of_run outcome;
+        run_apart(&scenario, &outcome);
+        if (!outcome.is_good) {
+            printf("%llu %s\n", wide(scenario.seed), outcome.problem);
+            return EXIT_SUCCESS;
+        }
+    }
+    return EXIT_FAILURE;
+}
+
 static int shrink_seed(const struct options *options)
 {
     char path[PATH_SIZE];
@@ -267,8 +283,8 @@ static int run_test(const char *directory)
 
 static int complain(void)
 {
-    fprintf(stderr, "usage: sim --seconds N | --seeds N | --seed N | --shrink N DIRECTORY |"
-                    " --file FILE | --test DIRECTORY [--first SEED] [--trace] [--mutants N,M]\n");
+    fprintf(stderr, "usage: sim --seconds N | --seeds N | --seed N | --find N |"
+                    " --shrink N DIRECTORY | --file FILE | --test DIRECTORY [--first SEED] [--trace] [--mutants N,M]\n");
     return USAGE;
 }
 
@@ -333,6 +349,9 @@ int main(int argc, char **argv)
     if (strcmp(options.mode, "--seed") == 0) {
         struct scenario scenario = scenario_of(options.number);
         return run_scenario_alone(&options, &scenario);
+    }
+    if (strcmp(options.mode, "--find") == 0) {
+        return find_seed(&options);
     }
     if (strcmp(options.mode, "--shrink") == 0) {
         return shrink_seed(&options);
