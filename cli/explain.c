@@ -41,6 +41,32 @@ static void print_shares(const struct record_list *list, const char *head)
     }
 }
 
+/* What would have to change, behind the reason. */
+static void append_change(const struct pair_row *pair, struct buffer *text)
+{
+    char day[DAY_TEXT_SIZE + 1];
+
+    if (pair->code.size > 0) {
+        buffer_format(text, " %.*s", BYTES_ARGS(pair->code));
+    } else if (pair->rule.size > 0) {
+        buffer_format(text, " %.*s", BYTES_ARGS(pair->rule));
+    }
+    if (pair->ended != DAY_NONE) {
+        day_to_text((int32_t)pair->ended, day);
+        buffer_format(text, " until %s", day);
+    }
+    if (pair->day != DAY_NONE) {
+        day_to_text((int32_t)pair->day, day);
+        buffer_format(text, " possible from %s", day);
+    }
+    if (pair->days_missing > 0) {
+        buffer_format(text, " by %llu days", (unsigned long long)pair->days_missing);
+    }
+    if (pair->units_missing > 0) {
+        buffer_format(text, " by %llu units", (unsigned long long)pair->units_missing);
+    }
+}
+
 static void print_pairs(const struct record_list *list)
 {
     struct table table = {.column_count = 8};
@@ -58,7 +84,11 @@ static void print_pairs(const struct record_list *list)
     for (size_t i = 0; i < list->count; i++) {
         table_cell(&table, "%.*s", BYTES_ARGS(rows[i].offer));
         table_cell(&table, "%.*s", BYTES_ARGS(rows[i].party));
-        table_cell(&table, "%.*s", BYTES_ARGS(rows[i].reason));
+        struct buffer reason = {0};
+        buffer_append(&reason, rows[i].reason.data, rows[i].reason.size);
+        append_change(&rows[i], &reason);
+        table_cell(&table, "%.*s", BYTES_ARGS(buffer_view(&reason)));
+        buffer_deinit(&reason);
         table_cell(&table, "%llu", (unsigned long long)rows[i].cost);
         table_cell(&table, "%llu", (unsigned long long)rows[i].kilometres);
         table_cell(&table, "%llu", (unsigned long long)rows[i].capacity);

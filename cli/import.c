@@ -199,16 +199,11 @@ int run_import(struct cli *cli)
 
 static const struct message *message_of_verb(void)
 {
-    switch (running->name[0]) {
-    case 'n':
-        return &NEED_PUT;
-    case 'o':
-        return &OFFER_PUT;
-    case 'c':
-        return &CAPACITY_PUT;
-    default:
-        return running->name[1] == 'a' ? &PARTY_PUT : &PRODUCT_PUT;
-    }
+    char name[64];
+
+    snprintf(name, sizeof name, "%s", running->name);
+    *strchr(name, ' ') = '.';
+    return message_by_name(bytes_from_text(name));
 }
 
 int run_put(struct cli *cli)

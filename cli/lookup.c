@@ -1,5 +1,5 @@
 /*
- * lookup.c - get, ls, cancel, withdraw, release: needs, offers, parties, products.
+ * lookup.c - get, ls, cancel, withdraw, release: needs, offers, parties, products, dated rules.
  */
 #include "cli/cli.h"
 #include "workers/allocate/tables.h"
@@ -64,16 +64,62 @@ static void product_cells(const struct product_row *row, struct table *table)
     table_cell(table, "%llu", (unsigned long long)row->active_offers);
 }
 
+static void day_cell(int64_t day, struct table *table)
+{
+    char text[DAY_TEXT_SIZE + 1] = "";
+
+    if (day != DAY_NONE) {
+        day_to_text((int32_t)day, text);
+    }
+    table_cell(table, "%s", text);
+}
+
+static void dated_cells(const struct dated_row *row, struct table *table)
+{
+    table_cell(table, "%.*s", BYTES_ARGS(row->id));
+    table_cell(table, "%.*s", BYTES_ARGS(row->state));
+    if (row->rank > 0) {
+        table_cell(table, "%.*s", BYTES_ARGS(row->product));
+        table_cell(table, "%.*s", BYTES_ARGS(row->given));
+        table_cell(table, "%llu", (unsigned long long)row->rank);
+    } else if (row->class_number > 0) {
+        table_cell(table, "%.*s", BYTES_ARGS(row->product));
+        table_cell(table, "%.*s", BYTES_ARGS(row->code));
+        table_cell(table, "%llu", (unsigned long long)row->class_number);
+        table_cell(table, "%.*s", BYTES_ARGS(row->country));
+        table_cell(table, "%.*s", BYTES_ARGS(row->region));
+    } else if (row->other.size > 0) {
+        table_cell(table, "%.*s", BYTES_ARGS(row->party));
+        table_cell(table, "%.*s", BYTES_ARGS(row->other));
+        table_cell(table, "%.*s", BYTES_ARGS(row->reason));
+    } else {
+        table_cell(table, "%.*s", BYTES_ARGS(row->party));
+        table_cell(table, "%.*s", BYTES_ARGS(row->product));
+        table_cell(table, "%.*s", BYTES_ARGS(row->code));
+        table_cell(table, "%.*s", BYTES_ARGS(row->number));
+    }
+    day_cell(row->from, table);
+    day_cell(row->to, table);
+}
+
 /* What people see of each kind of thing. */
 static const struct look {
     const char *thing;
     const struct message *message;
-    const char *heads[8];
+    const char *heads[10];
 } looks[] = {
     {"need", &NEED_ROW, {"need", "state", "party", "product", "class", "quantity", "promised"}},
     {"offer", &OFFER_ROW, {"offer", "state", "party", "product", "kind", "capacity", "promised"}},
     {"party", &PARTY_ROW, {"party", "name", "departement", "region"}},
     {"product", &PRODUCT_ROW, {"product", "name", "unit", "lot", "open needs", "active offers"}},
+    {"substitute", &DATED_ROW, {"substitute", "state", "product", "given", "rank", "from", "to"}},
+    {"norm",
+     &DATED_ROW,
+     {"norm", "state", "product", "code", "class", "country", "region", "from", "to"}},
+    {"certificate",
+     &DATED_ROW,
+     {"certificate", "state", "party", "product", "code", "number", "from", "to"}},
+    {"exclusion", &DATED_ROW, {"exclusion", "state", "party", "other", "reason", "from", "to"}},
 };
 
 static const struct look *look_of(struct bytes thing)
@@ -102,6 +148,7 @@ static void add_row(const struct look *look, struct bytes value, struct table *t
         struct offer_row offer;
         struct party_row party;
         struct product_row product;
+        struct dated_row dated;
     } row;
     struct refusal refusal;
 
@@ -114,6 +161,8 @@ static void add_row(const struct look *look, struct bytes value, struct table *t
         offer_cells(&row.offer, table);
     } else if (look->message == &PARTY_ROW) {
         party_cells(&row.party, table);
+    } else if (look->message == &DATED_ROW) {
+        dated_cells(&row.dated, table);
     } else {
         product_cells(&row.product, table);
     }

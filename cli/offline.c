@@ -132,10 +132,13 @@ struct plan_options offline_plan_options(const struct config *config)
                 .other_region = config->match.other_region,
                 .other_country = config->match.other_country,
                 .per_day_late = config->match.per_day_late,
+                .per_substitute_rank = config->match.per_substitute_rank,
+                .not_recyclable = config->match.not_recyclable,
                 .kept_max = config->match.kept_max,
             },
         .tranche_lots = {config->allocate.tranche_1, config->allocate.tranche_2,
                          config->allocate.tranche_3},
+        .slot_count_max = plan_options_default().slot_count_max,
     };
 }
 
@@ -211,4 +214,6 @@ void offline_describe(const struct offline *offline, struct buffer *object)
     json_uint(object, "other_region", config->match.other_region);
     json_uint(object, "other_country", config->match.other_country);
     json_uint(object, "per_day_late", config->match.per_day_late);
+    json_uint(object, "per_substitute_rank", config->match.per_substitute_rank);
+    json_uint(object, "not_recyclable", config->match.not_recyclable);
 }

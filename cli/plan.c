@@ -234,13 +234,33 @@ static struct verdict judge_scarce(const struct planning *planning, uint32_t num
     return (struct verdict){"scarce_cost", ""};
 }
 
+/* Counts a need's offers of one product by reason; returns the least price of the possible ones. */
+static int64_t count_reasons(const struct planning *planning, uint32_t need, uint32_t product,
+                             size_t counts[MATCH_SAME_PARTY + 1])
+{
+    struct plan *plan = planning->offline.plan;
+    const struct market *market = plan_market(plan);
+    const struct number_list *offers = &market->products[product].offers;
+    int64_t price_min = INT64_MAX;
+
+    for (size_t i = 0; i < offers->count; i++) {
+        struct match match = match_check(market, plan_rules(plan), need, offers->items[i]);
+        counts[match.reason]++;
+        if (match.reason == MATCH_POSSIBLE) {
+            price_min = min_i64(price_min, planning->prices[offers->items[i]]);
+        }
+    }
+    return price_min;
+}
+
 /* Why a need misses units. */
 static struct verdict judge(const struct planning *planning, uint32_t number)
 {
     struct plan *plan = planning->offline.plan;
     const struct market *market = plan_market(plan);
     const struct need *need = &market->needs[number];
-    const struct number_list *offers = &market->products[need->product].offers;
+    uint32_t given[PRODUCT_GIVEN_MAX];
+    size_t given_count = market_given_products(market, need->product, given);
     size_t counts[MATCH_SAME_PARTY + 1] = {0};
     int64_t price_min = INT64_MAX;
     size_t commonest = 1;
@@ -248,15 +268,13 @@ static struct verdict judge(const struct planning *planning, uint32_t number)
     if (need->state != NEED_OPEN) {
         return (struct verdict){need_state_name(need->state), ""};
     }
-    if (offers->count == 0) {
-        return (struct verdict){"not_offered", ""};
+    size_t offer_count = 0;
+    for (size_t i = 0; i < given_count; i++) {
+        offer_count += market->products[given[i]].offers.count;
+        price_min = min_i64(price_min, count_reasons(planning, number, given[i], counts));
     }
-    for (size_t i = 0; i < offers->count; i++) {
-        struct match match = match_check(market, plan_rules(plan), number, offers->items[i]);
-        counts[match.reason]++;
-        if (match.reason == MATCH_POSSIBLE) {
-            price_min = min_i64(price_min, planning->prices[offers->items[i]]);
-        }
+    if (offer_count == 0) {
+        return (struct verdict){"not_offered", ""};
     }
     if (price_min < INT64_MAX) {
         return judge_scarce(planning, number, price_min);
@@ -463,7 +481,7 @@ static int decide(struct planning *planning)
     planning->given = memory_take((size_t)need_count + 1, sizeof *planning->given);
     for (uint32_t i = 0; i < offer_count; i++) {
         bool is_active = market->offers[i].state == OFFER_ACTIVE;
-        planning->prices[i] = is_active ? flow_price(flow, i) : 0;
+        planning->prices[i] = is_active ? flow_price(flow, i) : 0; /* XX */
     }
     for (uint32_t i = 0; i < need_count; i++) {
         planning->served[i] = flow_sink_served(flow, i);

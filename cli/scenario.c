@@ -19,8 +19,15 @@ static const struct {
     const char *file;
     const struct message *message;
 } files[] = {
-    {"products.csv", &PRODUCT_PUT},  {"parties.csv", &PARTY_PUT}, {"offers.csv", &OFFER_PUT},
-    {"capacity.csv", &CAPACITY_PUT}, {"needs.csv", &NEED_PUT},
+    {"products.csv", &PRODUCT_PUT},
+    {"parties.csv", &PARTY_PUT},
+    {"substitutes.csv", &SUBSTITUTE_PUT},
+    {"norms.csv", &NORM_PUT},
+    {"certificates.csv", &CERTIFICATE_PUT},
+    {"exclusions.csv", &EXCLUSION_PUT},
+    {"offers.csv", &OFFER_PUT},
+    {"capacity.csv", &CAPACITY_PUT},
+    {"needs.csv", &NEED_PUT},
 };
 
 struct reading {
@@ -358,9 +365,7 @@ enum status scenario_read(const char *directory, scenario_row_fn row, void *cont
         found += status == STATUS_OK;
     }
     if (found == 0) {
-        snprintf(problem, 256,
-                 "%s: no products.csv, parties.csv, offers.csv, capacity.csv or "
-                 "needs.csv in it",
+        snprintf(problem, 256, "%s: no products.csv, needs.csv or other file of a scenario in it",
                  directory);
         return STATUS_NOT_FOUND;
     }

@@ -22,6 +22,8 @@ static struct rules_put rules_of(const struct config *config)
         .other_region = config->match.other_region,
         .other_country = config->match.other_country,
         .per_day_late = config->match.per_day_late,
+        .per_substitute_rank = config->match.per_substitute_rank,
+        .not_recyclable = config->match.not_recyclable,
         .kept_max = config->match.kept_max,
         .tranche_1 = config->allocate.tranche_1,
         .tranche_2 = config->allocate.tranche_2,

@@ -20,6 +20,11 @@ static const struct choice SOURCES[] = {
     {"adapter", SOURCE_ADAPTER},
     {NULL, 0},
 };
+static const struct choice CERTIFICATE_STATES[] = {
+    {"valid", CERTIFICATE_VALID},
+    {"revoked", CERTIFICATE_REVOKED},
+    {NULL, 0},
+};
 static const struct choice ASSIGNMENT_STATES[] = {
     {"proposed", ASSIGNMENT_PROPOSED},
     {"accepted", ASSIGNMENT_ACCEPTED},
@@ -120,6 +125,40 @@ static enum status check_capacity(const void *record, struct refusal *refusal)
     return check_period(capacity->from, capacity->to, refusal);
 }
 
+static enum status check_substitute(const void *record, struct refusal *refusal)
+{
+    const struct substitute_put *substitute = record;
+
+    if (bytes_equal(substitute->product, substitute->given)) {
+        return refuse(refusal, CODE_RANGE, "given", "is the product itself");
+    }
+    return check_period(substitute->from, substitute->to, refusal);
+}
+
+static enum status check_norm(const void *record, struct refusal *refusal)
+{
+    const struct norm_put *norm = record;
+
+    return check_period(norm->from, norm->to, refusal);
+}
+
+static enum status check_certificate(const void *record, struct refusal *refusal)
+{
+    const struct certificate_put *certificate = record;
+
+    return check_period(certificate->from, certificate->to, refusal);
+}
+
+static enum status check_exclusion(const void *record, struct refusal *refusal)
+{
+    const struct exclusion_put *exclusion = record;
+
+    if (bytes_equal(exclusion->party, exclusion->other)) {
+        return refuse(refusal, CODE_RANGE, "other", "is the party itself");
+    }
+    return check_period(exclusion->from, exclusion->to, refusal);
+}
+
 /* Commands. */
 
 static const struct field party_put_fields[] = {
@@ -147,6 +186,8 @@ static const struct field product_put_fields[] = {
          .text = "A need above it is quarantined; 0: no limit."),
     UINT(product_put, offer_max, "offer_max", 0, QUANTITY_MAX,
          .text = "An offer above it is quarantined; 0: no limit."),
+    FLAG(product_put, recyclable, "recyclable", .absent = 1,
+         .text = "Whether it can be used again or recycled."),
 };
 const struct message PRODUCT_PUT =
     MESSAGE("product.put", product_put, product_put_fields, .kind = KIND_PRODUCT_PUT,
@@ -202,6 +243,71 @@ static const struct field capacity_put_fields[] = {
 const struct message CAPACITY_PUT =
     MESSAGE("capacity.put", capacity_put, capacity_put_fields, .kind = KIND_CAPACITY_PUT,
             .check = check_capacity, .text = "What an offer can give, as known later or better.");
+
+#define PERIOD(record, first, last)                                                                \
+    DAY(record, from, "from", .text = first), DAY(record, to, "to", .text = last)
+
+static const struct field substitute_put_fields[] = {
+    ID(substitute_put, substitute, "substitute", .text = "Id of this rule."),
+    ID(substitute_put, product, "product", .text = "Product asked for."),
+    ID(substitute_put, given, "given", .text = "Product that may stand in, unit for unit."),
+    UINT(substitute_put, rank, "rank", 1, SUBSTITUTE_RANK_MAX, .absent = 1,
+         .text = "1 for the best substitute; each rank costs."),
+    PERIOD(substitute_put, "First production day it is accepted on; always when not given.",
+           "Last one, not before from; without end when not given."),
+};
+const struct message SUBSTITUTE_PUT =
+    MESSAGE("substitute.put", substitute_put, substitute_put_fields, .kind = KIND_SUBSTITUTE_PUT,
+            .check = check_substitute,
+            .text = "What may stand in for a product, new or changed; `to` ends it.");
+
+static const struct field norm_put_fields[] = {
+    ID(norm_put, norm, "norm", .text = "Id of this rule."),
+    ID(norm_put, product, "product", .text = "Product that is given."),
+    TEXT(norm_put, code, "code", 1, NORM_CODE_SIZE_MAX, .required = true,
+         .text = "The norm that a certificate must name."),
+    TEXT(norm_put, country, "country", 0, 2, .text = "Only for requesters there."),
+    TEXT(norm_put, region, "region", 0, NAME_SIZE_MAX, .text = "Only for requesters there."),
+    UINT(norm_put, class_number, "class", 1, CLASS_COUNT, .absent = CLASS_COUNT,
+         .text = "Only for needs of this class and higher ones (smaller numbers)."),
+    PERIOD(norm_put, "First production day it is in force on; always when not given.",
+           "Last one, not before from; without end when not given."),
+};
+const struct message NORM_PUT =
+    MESSAGE("norm.put", norm_put, norm_put_fields, .kind = KIND_NORM_PUT, .check = check_norm,
+            .text = "A norm that goods of a product must be certified for, new or changed; `to` "
+                    "ends it.");
+
+static const struct field certificate_put_fields[] = {
+    ID(certificate_put, certificate, "certificate", .text = "Id of the certificate."),
+    ID(certificate_put, party, "party", .text = "Who makes the goods."),
+    ID(certificate_put, product, "product", .text = "What they are."),
+    TEXT(certificate_put, code, "code", 1, NORM_CODE_SIZE_MAX, .required = true,
+         .text = "The norm, as norm.put names it."),
+    TEXT(certificate_put, number, "number", 0, NAME_SIZE_MAX, .text = "Its issuer's number."),
+    PERIOD(certificate_put, "First production day it is valid on; always when not given.",
+           "Last one, not before from; without end when not given."),
+    CHOICE(certificate_put, state, "state", CERTIFICATE_STATES, .absent = CERTIFICATE_VALID,
+           .text = "What is revoked counts on no day."),
+};
+const struct message CERTIFICATE_PUT =
+    MESSAGE("certificate.put", certificate_put, certificate_put_fields,
+            .kind = KIND_CERTIFICATE_PUT, .check = check_certificate,
+            .text = "A party's certificate for a product and a norm, new or changed.");
+
+static const struct field exclusion_put_fields[] = {
+    ID(exclusion_put, exclusion, "exclusion", .text = "Id of this rule."),
+    ID(exclusion_put, party, "party", .text = "One party."),
+    ID(exclusion_put, other, "other", .text = "The other one."),
+    TEXT(exclusion_put, reason, "reason", 1, REASON_SIZE_MAX, .required = true,
+         .text = "Code of a reason."),
+    PERIOD(exclusion_put, "First production day it is in force on; always when not given.",
+           "Last one, not before from; without end when not given."),
+};
+const struct message EXCLUSION_PUT =
+    MESSAGE("exclusion.put", exclusion_put, exclusion_put_fields, .kind = KIND_EXCLUSION_PUT,
+            .check = check_exclusion,
+            .text = "Two parties that get no assignment together, new or changed; `to` ends it.");
 
 #define REASON(record, ...) TEXT(record, reason, "reason", __VA_ARGS__, .text = "Code of a reason.")
 
@@ -271,6 +377,8 @@ static const struct field rules_put_fields[] = {
     RULE(other_region, 0, WEIGHT_MAX, "Cost of leaving the region."),
     RULE(other_country, 0, WEIGHT_MAX, "Cost of leaving the country."),
     RULE(per_day_late, 0, WEIGHT_MAX, "Cost of a day behind due."),
+    RULE(per_substitute_rank, 0, WEIGHT_MAX, "Cost of each rank of a substitute."),
+    RULE(not_recyclable, 0, WEIGHT_MAX, "Cost of what is not recyclable where another is."),
     RULE(kept_max, 1, 256, "Matches listed for each need."),
     RULE(tranche_1, 0, TRANCHE_MAX, "Lots in the first tranche; 0 for a single one."),
     RULE(tranche_2, 0, TRANCHE_MAX, "Lots in the first two tranches."),

@@ -211,7 +211,8 @@ const struct message REPORT =
 
 static const struct field lookup_fields[] = {
     TEXT(lookup, what, "what", 1, CODE_SIZE_MAX, .required = true,
-         .text = "\"need\", \"offer\", \"party\" or \"product\"."),
+         .text = "\"need\", \"offer\", \"party\", \"product\", \"substitute\", \"norm\", "
+                 "\"certificate\" or \"exclusion\"."),
     FILTER(lookup, id, "id", .text = "Not empty: this one alone."),
     FILTER(lookup, party, "party", .text = "Not empty: only of this party."),
     FILTER(lookup, product, "product", .text = "Not empty: only of this product."),
@@ -276,6 +277,15 @@ const struct message MATCHES =
     MESSAGE("matches", matches, matches_fields, .kind = KIND_MATCHES,
             .text = "Entry of the match feed: needs that an offer could serve, among their best.");
 
+static const struct field listed_fields[] = {
+    UINT(listed, need, "need", 0, INT64_MAX, .text = "Number of the need."),
+    UINT(listed, bound, "bound", 0, INT64_MAX, .text = "All matches of less cost are listed."),
+    UINTS(listed, matches, "m", .text = "Offer number and cost, in turn."),
+};
+const struct message LISTED =
+    MESSAGE("listed", listed, listed_fields, .kind = KIND_LISTED,
+            .text = "Entry of the match feed: a need's best matches anew, after a rule changed.");
+
 const struct message *const ALL_MESSAGES[] = {
     &HEADER,
     &SUBMIT,
@@ -297,6 +307,10 @@ const struct message *const ALL_MESSAGES[] = {
     &ASSIGNMENT_SHIP,
     &ASSIGNMENT_RECEIVE,
     &ASSIGNMENT_CANCEL,
+    &SUBSTITUTE_PUT,
+    &NORM_PUT,
+    &CERTIFICATE_PUT,
+    &EXCLUSION_PUT,
     &SUBSCRIBE,
     &CREDIT,
     &EVENT,
@@ -321,16 +335,20 @@ const struct message *const ALL_MESSAGES[] = {
     &INTAKE,
     &NOTED,
     &MATCHES,
+    &LISTED,
     NULL,
 };
 
 /* By kind, from KIND_COMMAND_FIRST on. Needs and offers come first in a day's traffic and are
  * near the front here too, so that a look-up by name compares few. */
 static const struct message *const commands[] = {
-    &PARTY_PUT,          &PRODUCT_PUT,       &NEED_PUT,           &NEED_CANCEL,
-    &NEED_RELEASE,       &OFFER_PUT,         &OFFER_WITHDRAW,     &OFFER_RELEASE,
-    &CAPACITY_PUT,       &ASSIGNMENT_ACCEPT, &ASSIGNMENT_DECLINE, &ASSIGNMENT_SHIP,
-    &ASSIGNMENT_RECEIVE, &ASSIGNMENT_CANCEL,
+    &PARTY_PUT,          &PRODUCT_PUT,        &NEED_PUT,
+    &NEED_CANCEL,        &NEED_RELEASE,       &OFFER_PUT,
+    &OFFER_WITHDRAW,     &OFFER_RELEASE,      &CAPACITY_PUT,
+    &ASSIGNMENT_ACCEPT,  &ASSIGNMENT_DECLINE, &ASSIGNMENT_SHIP,
+    &ASSIGNMENT_RECEIVE, &ASSIGNMENT_CANCEL,  &TICK,
+    &RULES_PUT,          &SUBSTITUTE_PUT,     &NORM_PUT,
+    &CERTIFICATE_PUT,    &EXCLUSION_PUT,
 };
 static_assert(COUNT_OF(commands) == KIND_COMMAND_LAST - KIND_COMMAND_FIRST + 1,
               "every command has a table");
@@ -341,14 +359,12 @@ const struct message *message_by_kind(uint16_t kind)
         return commands[kind - KIND_COMMAND_FIRST];
     }
     switch (kind) {
-    case KIND_TICK:
-        return &TICK;
-    case KIND_RULES_PUT:
-        return &RULES_PUT;
     case KIND_NOTED:
         return &NOTED;
     case KIND_MATCHES:
         return &MATCHES;
+    case KIND_LISTED:
+        return &LISTED;
     case KIND_ASSIGNMENT:
         return &ASSIGNMENT;
     case KIND_ANSWER:
@@ -358,12 +374,17 @@ const struct message *message_by_kind(uint16_t kind)
     }
 }
 
+static bool is_made_by_gateway(uint16_t kind)
+{
+    return kind == KIND_TICK || kind == KIND_RULES_PUT;
+}
+
 const struct message *message_by_name(struct bytes name)
 {
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
         if (commands[i]->name_size == name.size &&
             memcmp(commands[i]->name, name.data, name.size) == 0) {
-            return commands[i];
+            return is_made_by_gateway(commands[i]->kind) ? NULL : commands[i];
         }
     }
     return NULL;

@@ -150,8 +150,8 @@ struct report {
     uint64_t lag;                /* Upstream entries known of and not taken in. */
     struct record_list counters; /* of struct counter */
 };
-struct lookup { /* "lookup" to allocate, answered by "rows" of need, offer, party, product maps */
-    struct bytes what;  /* "need", "offer", "party", "product" */
+struct lookup {         /* "lookup" to allocate, answered by "rows": one map each */
+    struct bytes what;  /* "need", "offer", "party", "product", "substitute", ... */
     struct bytes id;    /* Not empty: this one alone. */
     struct bytes party; /* Narrow. */
     struct bytes product;
@@ -186,6 +186,11 @@ struct noted {                /* KIND_NOTED, one for each intake entry. */
     struct uint_list matches; /* "m": offer number, cost, offer number, cost, ... */
     struct bytes body;        /* RAW: the command. */
 };
+struct listed { /* KIND_LISTED: behind the noted entry that made it necessary. */
+    uint64_t need;
+    uint64_t bound;           /* As in struct noted. */
+    struct uint_list matches; /* "m": offer number, cost, ... */
+};
 struct matches { /* KIND_MATCHES: needs that an offer could serve, among their best. */
     uint64_t offer;
     struct uint_list needs; /* "m": need number, cost, the need's bound, ... */
@@ -193,10 +198,11 @@ struct matches { /* KIND_MATCHES: needs that an offer could serve, among their b
 
 extern const struct message HEADER, SUBMIT, ANSWERS, REFUSED, SUBSCRIBE, CREDIT, EVENT, STREAM_HEAD,
     RESET, SNAPSHOT, ROWS, REPLAY, ENTRIES, FEED_HEAD, STATUS, REPORT, LOOKUP, EXPLAIN, EXPLANATION,
-    INTAKE, NOTED, MATCHES, SUBMISSION, RESULT, RAW_ITEM, COUNTER;
+    INTAKE, NOTED, MATCHES, LISTED, SUBMISSION, RESULT, RAW_ITEM, COUNTER;
 extern const struct message PARTY_PUT, PRODUCT_PUT, NEED_PUT, NEED_CANCEL, NEED_RELEASE, OFFER_PUT,
     OFFER_WITHDRAW, OFFER_RELEASE, CAPACITY_PUT, ASSIGNMENT_ACCEPT, ASSIGNMENT_DECLINE,
-    ASSIGNMENT_SHIP, ASSIGNMENT_RECEIVE, ASSIGNMENT_CANCEL, TICK, RULES_PUT, ASSIGNMENT, ANSWER;
+    ASSIGNMENT_SHIP, ASSIGNMENT_RECEIVE, ASSIGNMENT_CANCEL, SUBSTITUTE_PUT, NORM_PUT,
+    CERTIFICATE_PUT, EXCLUSION_PUT, TICK, RULES_PUT, ASSIGNMENT, ANSWER;
 
 /* The table of a command or event kind, NULL when it has none. */
 const struct message *message_by_kind(uint16_t kind);

@@ -172,7 +172,7 @@ static void print_absent(const struct field *field, struct buffer *target)
     } else if (field->type == FIELD_UINT) {
         buffer_format(target, "%" PRId64, field->absent);
     } else if (field->type == FIELD_BOOL) {
-        buffer_append_text(target, "false");
+        buffer_append_text(target, field->absent != 0 ? "true" : "false");
     } else if (field->type == FIELD_CHOICE) {
         buffer_append_text(target, field->choices[0].name);
     }

@@ -39,9 +39,10 @@ bool intake_is_full(const struct gateway *gateway, struct refusal *refusal)
     if (market->need_ids.count >= MARKET_NEED_COUNT_MAX ||
         market->offer_ids.count >= MARKET_OFFER_COUNT_MAX ||
         market->party_ids.count >= MARKET_PARTY_COUNT_MAX ||
-        market->product_ids.count >= MARKET_PRODUCT_COUNT_MAX) {
+        market->product_ids.count >= MARKET_PRODUCT_COUNT_MAX ||
+        market->rule_ids.count >= MARKET_RULE_COUNT_MAX) {
         refuse(refusal, CODE_FULL, "",
-               "the limit of parties, products, needs or offers is reached");
+               "the limit of parties, products, needs, offers or rules is reached");
         return true;
     }
     return false;
@@ -82,6 +83,19 @@ static bool check_references(const struct market *market, uint16_t kind,
                check_known(&market->product_ids, command->offer_put.product, "product", refusal);
     case KIND_CAPACITY_PUT:
         return check_known(&market->offer_ids, command->capacity_put.offer, "offer", refusal);
+    case KIND_SUBSTITUTE_PUT:
+        return check_known(&market->product_ids, command->substitute_put.product, "product",
+                           refusal) &&
+               check_known(&market->product_ids, command->substitute_put.given, "given", refusal);
+    case KIND_NORM_PUT:
+        return check_known(&market->product_ids, command->norm_put.product, "product", refusal);
+    case KIND_CERTIFICATE_PUT:
+        return check_known(&market->party_ids, command->certificate_put.party, "party", refusal) &&
+               check_known(&market->product_ids, command->certificate_put.product, "product",
+                           refusal);
+    case KIND_EXCLUSION_PUT:
+        return check_known(&market->party_ids, command->exclusion_put.party, "party", refusal) &&
+               check_known(&market->party_ids, command->exclusion_put.other, "other", refusal);
     case KIND_NEED_CANCEL:
     case KIND_NEED_RELEASE:
         return check_known(&market->need_ids, command->id_command.id, "need", refusal);
@@ -137,7 +151,10 @@ static bool check_outcome(enum outcome outcome, struct refusal *refusal)
         return false;
     case OUTCOME_CONFLICT:
         refuse(refusal, CODE_CONFLICT, "product",
-               "party, product and kind stay for ever: end this one and put a new one");
+               "what it is about stays for ever: end this one and put a new one");
+        return false;
+    case OUTCOME_FULL:
+        refuse(refusal, CODE_FULL, "", "its product or party has as many of these as it may");
         return false;
     case OUTCOME_STATE:
         refuse(refusal, CODE_STATE, "", "not possible in the state it is in");

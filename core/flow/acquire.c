@@ -5,36 +5,37 @@
  *
  *     n <- s0, m0: s0 -> s1, m1: s1 -> s2, ...      (sink m0 moves from source s0 to s1)
  *
- * that ends at a source with free units or at a sink m that gives a unit up. Only sources are
- * nodes of the search; a sink is passed through. With prices y and values v, the distance of a
- * source is what its unit costs the one who lacks it:
+ * that ends at a source with free units or at a sink m that gives a unit up. Where s0 and s1 are
+ * neighbours in a chain, no sink need be in between: one unit more waits from s1 to s0, or one less
+ * from s0 to s1. Only sources are nodes of the search; a sink is passed through. With prices y and
+ * values v, the distance of a source is what its unit costs the one who lacks it:
  *
  *     distance(s0) = c(n,s0) + y(s0)                     for a sink;  0 for a source's own lack
  *     distance(t)  = distance(s) + c(m,t) + y(t) - v(m)  for a sink m that s serves
+ *     distance(t)  = distance(s) + y(t) - y(s)           for t before s; after s, if units wait
  *     end, free    = distance(s)
  *     end, give up = distance(s) + last_weight(m) - v(m)
  *
  * where v(m) = c(m,s) + y(s). Of the sinks m between the same s and t only the one with the least
  * c(m,t) - c(m,s) counts; exits.c keeps these. Every step is >= 0, because v(m) <= c(m,t) + y(t) on
- * all arcs and v(m) <= last_weight(m). Telescoped, the distance is the true cost of the chain,
- * except that a free unit counts at its source's price: that is 0, unless the source waits to be
- * released, and then it is as if someone held the unit at just that price, from whom release.c
- * takes it.
+ * all arcs, v(m) <= last_weight(m), and y falls along a chain, but where units wait. Telescoped,
+ * the distance is the true cost of the chain, except that a free unit counts at its source's price:
+ * that is 0, unless the source waits to be released, and then it is as if someone held the unit at
+ * just that price, from whom release.c takes it.
  *
  * Let D be the nearest end, or what the sink would pay at most, next_weight(n), when that is
  * less. Raising y(s) by max(0, D - distance(s)) keeps every condition: an arc (m,t) of a sink
  * that s serves because distance(t) is at most distance(s) plus the step, so the right side
- * rises enough; v(m) <= last_weight(m) because D is not beyond that end; sources that serve one
- * sink are at the same distance and rise together; sources with free units are ends, and do not
- * rise; sinks without flow have a fixed value, and prices only rise. All shortest chains then run
- * along arcs without slack, and units are pushed along them until none is left.
+ * rises enough, and so it does from s to t in a chain; v(m) <= last_weight(m) because D is not
+ * beyond that end; sources that serve one sink, or between which units wait, are at the same
+ * distance and rise together; sources with free units are ends, and do not rise; sinks without flow
+ * have a fixed value, and prices only rise. All shortest chains then run along arcs without slack,
+ * and units are pushed along them until none is left.
  */
 #include "core/flow/search.h"
 
-#define SINK_NONE UINT32_MAX
-
 struct hunt {
-    uint32_t sink;   /* Who lacks units, or SINK_NONE: */
+    uint32_t sink;   /* Who lacks units, or FLOW_NONE: */
     uint32_t source; /* then the source that has too few. */
     uint32_t start;  /* Where the walk through the sink's links goes on. */
     struct ends ends;
@@ -87,7 +88,7 @@ static int64_t search(struct flow *flow, struct hunt *hunt, int64_t worth)
 
     hunt->ends = ends_below(key_of(worth));
     hunt->start = 0;
-    if (hunt->sink == SINK_NONE) {
+    if (hunt->sink == FLOW_NONE) {
         search_reach(flow, hunt->source, 0);
     } else {
         reach_links(flow, hunt, &flow->sinks[hunt->sink]);
@@ -115,8 +116,6 @@ static void step_into(struct flow *flow, uint32_t source)
     path_push(flow, source)->at = flow->sources[source].cursor;
 }
 
-enum found { FOUND_NOTHING, FOUND_SOURCE, FOUND_END };
-
 /* Goes on with the walk from the step's source: to a sink that gives up, to a source one level
  * further without slack, or to the end of its exits. The cursor keeps other chains from walking in
  * vain again. */
@@ -124,7 +123,6 @@ static enum found advance(struct flow *flow, struct step *step, uint32_t *target
 {
     struct source *source = &flow->sources[step->source];
     const struct node *node = &flow->nodes[step->source];
-    int64_t steps = key_steps(node->key) + 1;
 
     if (source->yield_cost == node->price) {
         step->sink = source->yield_sink;
@@ -132,10 +130,9 @@ static enum found advance(struct flow *flow, struct step *step, uint32_t *target
     }
     while (step->at < source->exits.count) {
         const struct exit *exit = &source->exits.items[step->at];
-        const struct node *next = &flow->nodes[exit->other];
         source->cursor = step->at++;
-        if (exit->cost + next->price == node->price && next->key != KEY_NONE &&
-            key_steps(next->key) == steps) {
+        if (exit->cost + flow->nodes[exit->other].price == node->price &&
+            is_one_further(node, &flow->nodes[exit->other])) {
             step->sink = exit->sink;
             *target = exit->other;
             return FOUND_SOURCE;
@@ -168,10 +165,10 @@ static bool start_path(struct flow *flow, struct hunt *hunt, int64_t value)
 static bool find_path(struct flow *flow, struct hunt *hunt, int64_t value)
 {
     flow->path_count = 0;
-    if (hunt->sink == SINK_NONE) {
+    if (hunt->sink == FLOW_NONE) {
         step_into(flow, hunt->source);
     }
-    while (flow->path_count > 0 || (hunt->sink != SINK_NONE && start_path(flow, hunt, value))) {
+    while (flow->path_count > 0 || (hunt->sink != FLOW_NONE && start_path(flow, hunt, value))) {
         struct step *step = &flow->path[flow->path_count - 1];
         uint32_t target = 0;
         if (flow->sources[step->source].free > 0) {
@@ -197,7 +194,9 @@ static int64_t path_units(const struct flow *flow, int64_t wanted)
     int64_t units = wanted;
 
     for (const struct step *step = flow->path; step < last; step++) {
-        units = min_i64(units, share_find(&flow->sinks[step->sink], step->source)->units);
+        units = min_i64(units, step->sink == FLOW_NONE
+                                   ? chain_room(flow, step[1].source, step->source)
+                                   : share_find(&flow->sinks[step->sink], step->source)->units);
     }
     if (flow->sources[last->source].free > 0) {
         return min_i64(units, flow->sources[last->source].free);
@@ -213,6 +212,10 @@ static void push_path(struct flow *flow, const struct hunt *hunt, int64_t units)
     bool free_end = flow->sources[last->source].free > 0;
 
     for (const struct step *step = flow->path; step < last; step++) {
+        if (step->sink == FLOW_NONE) {
+            chain_move(flow, step[1].source, step->source, units);
+            continue;
+        }
         shift_link(flow, step->sink, step[1].source, units);
         shift_link(flow, step->sink, step->source, -units);
     }
@@ -220,7 +223,7 @@ static void push_path(struct flow *flow, const struct hunt *hunt, int64_t units)
         shift_link(flow, last->sink, last->source, -units);
         sink_refresh(flow, last->sink);
     }
-    if (hunt->sink != SINK_NONE) {
+    if (hunt->sink != FLOW_NONE) {
         shift_link(flow, hunt->sink, flow->path[0].source, units);
         sink_refresh(flow, hunt->sink);
     }
@@ -249,7 +252,7 @@ void acquire_units(struct flow *flow, uint32_t number)
 void shed_units(struct flow *flow, uint32_t number)
 {
     const struct source *source = &flow->sources[number];
-    struct hunt hunt = {.sink = SINK_NONE, .source = number};
+    struct hunt hunt = {.sink = FLOW_NONE, .source = number};
 
     while (source->free < 0) {
         search(flow, &hunt, FLOW_LEVEL_MAX * FLOW_WEIGHT_STEP + 1);

@@ -7,7 +7,8 @@
  * many searches as one small array, and forgotten when a sink comes or goes. A path changes a few
  * sources, while a search reads hundreds.
  *
- *     exits of s      where sinks that s serves can move, for acquire.c
+ *     exits of s      where sinks that s serves can move, and its neighbours in a chain, for
+ *                     acquire.c
  *     entries of s    the exits of others to s, for release.c: the same numbers, by target
  *     yield of s      which of its sinks gives a unit up most easily
  *     take of s       which of its sinks can use a unit best
@@ -63,15 +64,22 @@ static void delete_entry(struct flow *flow, uint32_t source, const struct exit *
     flow->sources[exit->other].cursor = 0;
 }
 
+static void add_exit(struct flow *flow, struct exit exit)
+{
+    struct exits *fresh = &flow->fresh;
+
+    GROW(fresh->items, fresh->capacity, (size_t)fresh->count + 1);
+    fresh->items[fresh->count++] = exit;
+    flow->slots[exit.other] = fresh->count;
+}
+
 static void list_exit(struct flow *flow, struct exit exit)
 {
     struct exits *fresh = &flow->fresh;
     uint32_t slot = flow->slots[exit.other];
 
     if (slot == 0) {
-        GROW(fresh->items, fresh->capacity, (size_t)fresh->count + 1);
-        fresh->items[fresh->count++] = exit;
-        flow->slots[exit.other] = fresh->count;
+        add_exit(flow, exit);
     } else if (exit.cost < fresh->items[slot - 1].cost) {
         fresh->items[slot - 1] = exit;
     }
@@ -96,6 +104,18 @@ static void list_exits_by(struct flow *flow, uint32_t number, struct link holder
                                     .sink = holder.number,
                                     .cost = (int32_t)sink->links[i].cost - (int32_t)holder.cost});
         }
+    }
+}
+
+/* Between neighbours in a chain no sink need move: as many may wait as there are, and fewer if some
+ * do. These come first. */
+static void list_exits_in_chain(struct flow *flow, const struct source *source)
+{
+    if (source->previous != FLOW_NONE) {
+        add_exit(flow, (struct exit){.other = source->previous, .sink = FLOW_NONE});
+    }
+    if (source->waiting > 0) {
+        add_exit(flow, (struct exit){.other = source->next, .sink = FLOW_NONE});
     }
 }
 
@@ -136,6 +156,7 @@ void know_exits(struct flow *flow, uint32_t number)
     GROW(flow->slots, flow->slot_capacity, flow->source_count);
     flow->fresh.count = 0;
     source->yield_cost = INT64_MAX;
+    list_exits_in_chain(flow, source);
     for (uint32_t i = 0; i < source->holder_count; i++) {
         list_exits_by(flow, number, source->holders[i]);
     }

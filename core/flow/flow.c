@@ -5,15 +5,17 @@
  * that depends on numbers and weights alone. In between the network is like this: all conditions
  * of optimality hold but around the sinks and sources in the notes.
  *
- *     1. a source that arrives, and gives nothing yet, takes the price at which no sink wants it
- *     2. sinks that are not optimal, by falling weight: restore_sink
- *     3. sources that give too much: shed_units
- *     4. sources with free units and a price: release_units
+ *     1. a source that follows a cheaper one takes its price, and its sinks are looked at again
+ *     2. a source that arrives, and gives nothing yet, takes the price at which no sink wants it
+ *     3. sinks that are not optimal, by falling weight: restore_sink
+ *     4. sources that give too much: shed_units
+ *     5. sources with free units and a price: release_units
  *
  * While a sink waits for its turn no search reads its flow, so it can hurt nothing, whatever is
  * wrong with it. Units taken off it lie free at their source at the old price, until somebody
- * takes them at that price or step 4 lowers it.
+ * takes them at that price or step 5 lowers it.
  */
+#include "core/flow/batch.h"
 #include "core/flow/network.h"
 
 #include <stdlib.h>
@@ -76,7 +78,7 @@ static void know_sink(struct flow *flow, uint32_t sink)
     }
 }
 
-static void know_source(struct flow *flow, uint32_t source)
+void know_source(struct flow *flow, uint32_t source)
 {
     ENSURE(source <= NUMBER_MAX);
     GROW(flow->sources, flow->source_capacity, (size_t)source + 1);
@@ -86,6 +88,8 @@ static void know_source(struct flow *flow, uint32_t source)
         flow->nodes[flow->source_count].key = KEY_NONE;
         added->yield_cost = INT64_MAX;
         added->take_cost = INT64_MAX;
+        added->next = FLOW_NONE;
+        added->previous = FLOW_NONE;
         added->exits_are_known = true;
         added->take_is_known = true;
     }
@@ -227,9 +231,8 @@ static void drop_front(struct sink *sink, int64_t units)
     }
 }
 
-/* What weighs the sink's next and last unit stays, what the source has free stays, and flow only
- * falls: every condition that held goes on holding. A capacity that was lowered since the last
- * settle may be too small for it, and is 0 then. */
+/* What weighs the sink's next and last unit stays, what the sources have free stays, and flow only
+ * falls: every condition that held goes on holding. */
 void flow_fix(struct flow *flow, uint32_t sink_number, uint32_t source_number, int64_t units)
 {
     ENSURE(units >= 0);
@@ -242,8 +245,7 @@ void flow_fix(struct flow *flow, uint32_t sink_number, uint32_t source_number, i
 
     touch_sink(flow, sink_number);
     shift_silently(flow, sink_number, source_number, cost, -units);
-    struct source *source = &flow->sources[source_number];
-    source->free = max_i64(source->free - units, -source->used);
+    chain_take_capacity(flow, source_number, units);
     drop_front(sink, units);
     sink_refresh(flow, sink_number);
 }
@@ -255,11 +257,8 @@ static void raise_arrived(struct flow *flow, const struct sink *sink)
 
     for (uint32_t i = 0; i < sink->link_count; i++) {
         uint32_t source = sink->links[i].number;
-        const struct node *node = &flow->nodes[source];
-        if ((flow->sources[source].flags & SOURCE_ARRIVED) != 0 &&
-            flow->sources[source].used == 0 && sink->links[i].cost + node->price < value) {
-            set_price(flow, source, value - sink->links[i].cost);
-            mark_source(flow, source);
+        if ((flow->sources[source].flags & SOURCE_ARRIVED) != 0) {
+            chain_raise(flow, source, value - sink->links[i].cost);
         }
     }
 }
@@ -391,6 +390,17 @@ static void read_dirty_sinks(struct flow *flow)
     flow->dirty_sinks.count = 0;
 }
 
+static void lower_chained(struct flow *flow)
+{
+    for (size_t i = 0; i < flow->dirty_sources.count; i++) {
+        struct source *source = &flow->sources[flow->dirty_sources.items[i]];
+        if ((source->flags & SOURCE_CHAINED) != 0) {
+            source->flags &= (uint8_t)~SOURCE_CHAINED;
+            chain_lower(flow, flow->dirty_sources.items[i]);
+        }
+    }
+}
+
 static void settle_sources(struct flow *flow)
 {
     numbers_sort(&flow->dirty_sources);
@@ -407,6 +417,11 @@ static void settle_sources(struct flow *flow)
 
 void flow_settle(struct flow *flow)
 {
+    if (batch_pays(flow)) {
+        batch_settle(flow);
+        return;
+    }
+    lower_chained(flow);
     read_dirty_sinks(flow);
     restore_sinks(flow);
     settle_sources(flow);

@@ -8,10 +8,10 @@
  *     sum over arcs of cost * x  +  sum over tranches of weight * units unserved
  *
  * under the capacities of the sources, in whole units. A source may keep what it has at no
- * cost. Changes are collected; flow_settle makes the flow optimal again at a cost that depends
- * on the change. The result is a function of what flow_get_* return before it and of the
- * changes, never of addresses or of the order in which lists happen to stand: a flow restored with
- * flow_restore_* goes on exactly as the one it was saved from.
+ * cost, or let it wait for a source that follows. Changes are collected; flow_settle makes the flow
+ * optimal again at a cost that depends on the change. The result is a function of what flow_get_*
+ * return before it and of the changes, never of addresses or of the order in which lists happen to
+ * stand: a flow restored with flow_restore_* goes on exactly as the one it was saved from.
  */
 #ifndef CORE_FLOW_FLOW_H
 #define CORE_FLOW_FLOW_H
@@ -23,6 +23,7 @@
 #define FLOW_WEIGHT_STEP ((int64_t)1 << 38) /* One level of priority. */
 #define FLOW_LEVEL_MAX 64
 #define FLOW_UNITS_MAX ((int64_t)1 << 50)
+#define FLOW_NONE UINT32_MAX /* No source. */
 
 struct flow;
 
@@ -53,26 +54,41 @@ void flow_set_source(struct flow *flow, uint32_t source, int64_t capacity);
 void flow_set_sink(struct flow *flow, uint32_t sink, const struct flow_tranche *tranches,
                    size_t count);
 
+/* What `source` does not give away may wait, at no cost, and be given by `next`: two days of one
+ * line. FLOW_NONE cuts: units that wait are then the first source's again. A source follows at most
+ * one other, and there is no cycle. Where units might as well wait as lie free, either may be. */
+void flow_set_next(struct flow *flow, uint32_t source, uint32_t next);
+uint32_t flow_next(const struct flow *flow, uint32_t source);
+int64_t flow_waiting(const struct flow *flow, uint32_t source); /* Units, from it to its next. */
+
 /* Adds the arc, or changes its cost. */
 void flow_set_arc(struct flow *flow, uint32_t sink, uint32_t source, uint32_t cost);
 void flow_remove_arc(struct flow *flow, uint32_t sink, uint32_t source);
 bool flow_has_arc(const struct flow *flow, uint32_t sink, uint32_t source);
 
+/* flow_set_sink and flow_set_arc for all arcs at once, quicker when the sink has none yet. The arcs
+ * ascend by source, their sources are set already, their units are not read. */
+void flow_load_sink(struct flow *flow, uint32_t sink, const struct flow_tranche *tranches,
+                    size_t tranche_count, const struct flow_arc *arcs, size_t arc_count);
+
 /* Moves the flow of an arc to something fixed outside: takes `units` (at most its flow) off the
  * arc, the source's capacity and the front of the sink's tranches, without disturbing optimality.
+ * What the source does not have itself goes off the capacity of those before it, from which the
+ * units waited. A capacity lowered since the last settle may be too small for that, and is 0 then.
  */
 void flow_fix(struct flow *flow, uint32_t sink, uint32_t source, int64_t units);
 
-/* Makes the flow optimal for everything set so far. */
+/* Makes the flow optimal for everything set so far. When much changed at once it is solved anew
+ * (batch.h says when), which gives the same objective. */
 void flow_settle(struct flow *flow);
 
 /* What flow_settle, since the last flow_clear_changes, did to arcs: by ascending (sink, source),
  * each once, before != after. Borrowed until the next call that changes the flow. */
 const struct flow_change *flow_changes(struct flow *flow, size_t *count);
 
-/* Sources whose price fell (or that are new or grew) and sinks whose value rose (or that are new)
- * since flow_clear_changes, ascending: where an arc that is not in the network may now pay. Same
- * borrowing. */
+/* Sources whose price fell (or that are new, grew or follow another) and sinks whose value rose (or
+ * that are new) since flow_clear_changes, ascending: where an arc that is not in the network may
+ * now pay. Same borrowing. */
 const uint32_t *flow_cheaper_sources(struct flow *flow, size_t *count);
 const uint32_t *flow_dearer_sinks(struct flow *flow, size_t *count);
 void flow_clear_changes(struct flow *flow);
@@ -84,6 +100,8 @@ void flow_clear_changes(struct flow *flow);
 int64_t flow_price(const struct flow *flow, uint32_t source);
 int64_t flow_value(const struct flow *flow, uint32_t sink);
 
+/* Used is what is given to sinks and what waits for the next, less what waited for it: negative
+ * when more waited for it than it passes on. */
 int64_t flow_source_capacity(const struct flow *flow, uint32_t source);
 int64_t flow_source_used(const struct flow *flow, uint32_t source);
 int64_t flow_sink_served(const struct flow *flow, uint32_t sink);
@@ -99,9 +117,10 @@ int64_t flow_units(const struct flow *flow, uint32_t sink, uint32_t source);
  * there are. */
 size_t flow_sinks(const struct flow *flow, uint32_t source, uint32_t *sinks, size_t room);
 
-/* Puts back what flow_source_capacity, flow_price, the tranches and flow_arcs gave after a settle.
- * Sources first. */
+/* Puts back what flow_source_capacity, flow_price, flow_next with flow_waiting (nothing to put back
+ * for FLOW_NONE), the tranches and flow_arcs gave after a settle. Sources first. */
 void flow_restore_source(struct flow *flow, uint32_t source, int64_t capacity, int64_t price);
+void flow_restore_waiting(struct flow *flow, uint32_t source, uint32_t next, int64_t units);
 void flow_restore_sink(struct flow *flow, uint32_t sink, const struct flow_tranche *tranches,
                        size_t tranche_count, const struct flow_arc *arcs, size_t arc_count);
 

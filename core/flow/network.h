@@ -58,8 +58,8 @@ struct sink {
 static_assert(sizeof(struct sink) == 64, "a sink takes one cache line");
 
 /* The cheapest way to move a sink from one source to another: the least cost(sink, to) -
- * cost(sink, from). `other` is where it leads, in a list of exits, or comes from, in a list of
- * entries. */
+ * cost(sink, from). Or, with FLOW_NONE, that a unit more or less can wait. `other` is where it
+ * leads, in a list of exits, or comes from, in a list of entries. */
 struct exit {
     uint32_t other;
     uint32_t sink;
@@ -73,33 +73,40 @@ struct exits {
 };
 
 struct source {
+    /* What searches for units read of every source. */
+    struct exits exits;
+    int64_t free;    /* Capacity not used; negative when it gives too much. */
+    int64_t waiting; /* Units for the next. */
+    uint32_t next;   /* The sources that it is chained to, or FLOW_NONE. */
+    uint32_t previous;
+    int64_t yield_cost; /* The least last_weight - cost of the holders; INT64_MAX without one. */
+    uint32_t yield_sink;
+    uint32_t cursor;      /* Where the walk of a search through its exits or entries goes on. */
+    bool exits_are_known; /* `exits` and `yield`, and its share in the entries of others. */
+    bool take_is_known;
+    bool is_stale; /* In `stale`. */
+    uint8_t flags;
+
+    /* What searches for sinks read besides; see exits.c. */
+    uint32_t take_sink;
+    int64_t take_cost;    /* The least cost - next_weight of the sinks; INT64_MAX without one. */
+    struct exits entries; /* The exits of others that lead here, ascending. */
+
     struct link *links;   /* Its sinks. */
     struct link *holders; /* The sinks that it serves. */
     uint32_t link_count;
     uint32_t holder_count;
     int64_t used;
-    int64_t free;         /* Capacity not used; negative when it gives too much. */
     int64_t price_before; /* At flow_clear_changes, when it is touched. */
-
-    /* What searches need of its sinks; see exits.c. */
-    struct exits exits;
-    struct exits entries; /* The exits of others that lead here, ascending. */
-    int64_t yield_cost;   /* The least last_weight - cost of the holders; INT64_MAX without one. */
-    int64_t take_cost;    /* The least cost - next_weight of the sinks; INT64_MAX without one. */
-    uint32_t yield_sink;
-    uint32_t take_sink;
-    bool exits_are_known; /* `exits` and `yield`, and its share in the entries of others. */
-    bool take_is_known;
-    bool is_stale; /* In `stale`. */
-    uint8_t flags;
-    uint32_t cursor; /* Where the walk of a search through its exits or entries goes on. */
 };
 
 enum source_flag {
     SOURCE_DIRTY = 1 << 0,   /* In `dirty_sources`. */
     SOURCE_ARRIVED = 1 << 1, /* Its capacity grew since the last settle. */
     SOURCE_TOUCHED = 1 << 2, /* In `touched_sources`, with the price it had. */
-    SOURCE_GREW = 1 << 3,    /* Its capacity grew since flow_clear_changes. */
+    SOURCE_GREW = 1 << 3,    /* Its capacity grew, or it follows another, since
+                              * flow_clear_changes. */
+    SOURCE_CHAINED = 1 << 4, /* Its next is new since the last settle. */
 };
 
 /* The part of a source that searches read all the time: four to a cache line. */
@@ -124,7 +131,7 @@ struct heap_item {
     uint32_t source;
 };
 
-/* A step of a path: from a source through a sink. */
+/* A step of a path: from a source through a sink, or, with FLOW_NONE, along a waiting arc. */
 struct step {
     uint32_t source;
     uint32_t sink;
@@ -188,6 +195,9 @@ struct flow {
 void numbers_add(struct numbers *numbers, uint32_t number);
 void numbers_sort(struct numbers *numbers);
 
+/* Makes room for a source of that number. */
+void know_source(struct flow *flow, uint32_t source);
+
 /* Index of the first link whose number is not below `number`. */
 uint32_t link_position(const struct link *links, uint32_t count, uint32_t number);
 /* The link to `number`, or NULL. */
@@ -225,11 +235,32 @@ void set_price(struct flow *flow, uint32_t source, int64_t price);
 void mark_sink(struct flow *flow, uint32_t sink, enum sink_flag flag);
 void mark_source(struct flow *flow, uint32_t source);
 
+/* chain.c: adds `units` (may be negative) to what waits from the source to its next. */
+void shift_waiting(struct flow *flow, uint32_t source, int64_t units);
+static inline bool waits_from(const struct flow *flow, uint32_t source)
+{
+    return source != FLOW_NONE && flow->sources[source].waiting > 0;
+}
+/* chain.c: how many units can move from one source to a neighbour in its chain, and the move: more
+ * wait, or fewer. */
+int64_t chain_room(const struct flow *flow, uint32_t from, uint32_t to);
+void chain_move(struct flow *flow, uint32_t from, uint32_t to, int64_t units);
+/* chain.c: takes units that the source does not give any more off its capacity, and what it did
+ * not have itself off those before it. A capacity too small for that ends at 0. */
+void chain_take_capacity(struct flow *flow, uint32_t source, int64_t units);
+/* chain.c: lowers the prices of those that follow to that of the source, and marks the sinks that
+ * this may have made wrong. */
+void chain_lower(struct flow *flow, uint32_t source);
+/* chain.c: raises the price of a source that arrived and gives nothing, as far as those before it
+ * let it. */
+void chain_raise(struct flow *flow, uint32_t source, int64_t price);
+
 /* exits.c: brings the exits, or everybody's exits and so all entries, or the taker up to date. */
 void know_exits(struct flow *flow, uint32_t number);
 void know_all_exits(struct flow *flow);
 void know_take(struct flow *flow, uint32_t number);
-/* exits.c: to be called when the holders of the source change; when anything changes that the exits
+/* exits.c: to be called when the holders of the source, its neighbours, or whether units wait
+ * change; when anything changes that the exits
  * of all sources that serve the sink are made of; when an arc is new, changes its cost or is gone;
  * when the next weight of the sink changes. */
 void forget_exits(struct flow *flow, uint32_t number);

@@ -182,12 +182,32 @@ static const char *check_sink(const struct flow *flow, uint32_t number)
     return problem != NULL ? problem : check_shares(flow, number, value);
 }
 
+static const char *check_chain(const struct flow *flow, uint32_t number)
+{
+    const struct source *source = &flow->sources[number];
+
+    if (source->next == FLOW_NONE) {
+        return source->waiting == 0 ? NULL : "units wait for nobody";
+    }
+    int64_t saved = flow->nodes[number].price - flow->nodes[source->next].price;
+    if (flow->sources[source->next].previous != number || source->waiting < 0) {
+        return "its next does not follow it";
+    }
+    if (saved < 0) {
+        return "units would better wait";
+    }
+    return saved == 0 || source->waiting == 0 ? NULL : "units would better not wait";
+}
+
 static const char *check_source(const struct flow *flow, uint32_t number)
 {
     const struct source *source = &flow->sources[number];
     const struct node *node = &flow->nodes[number];
-    int64_t used = 0;
+    int64_t used = source->waiting;
 
+    if (source->previous != FLOW_NONE) {
+        used -= flow->sources[source->previous].waiting;
+    }
     for (uint32_t i = 0; i < source->holder_count; i++) {
         used += flow_units(flow, source->holders[i].number, number);
     }
@@ -200,7 +220,7 @@ static const char *check_source(const struct flow *flow, uint32_t number)
     if (node->price < 0 || (node->price > 0 && source->free > 0)) {
         return "its price is wrong";
     }
-    return NULL;
+    return check_chain(flow, number);
 }
 
 static bool report(char problem[160], const char *kind, uint32_t number, const char *text)

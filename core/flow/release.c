@@ -5,23 +5,27 @@
  *
  *     s0 -> m0: instead of s1, s1 -> m1: instead of s2, ...
  *
- * that ends at a sink that takes it or at a source that keeps it. Only sources are nodes of the
- * search. The distance of a source is what the unit loses against the price of s0 on its way:
+ * that ends at a sink that takes it or at a source that keeps it. Where s0 and s1 are neighbours in
+ * a chain, no sink need be in between: one unit more waits from s0 to s1, or one less from s1 to
+ * s0. Only sources are nodes of the search. The distance of a source is what the unit loses against
+ * the price of s0 on its way:
  *
  *     distance(s0) = 0
  *     distance(t)  = distance(s) + c(m,s) + y(s) - v(m)      for a sink m that t serves
+ *     distance(t)  = distance(s) + y(s) - y(t)      for t after s; before s, if units wait
  *     end, taken   = distance(s) + c(m,s) + y(s) - next_weight(m)
  *     end, kept    = distance(s) + y(s)
  *
- * Every step is >= 0 because next_weight(m) <= v(m) <= c(m,s) + y(s) and y(s) >= 0; with
- * v(m) = c(m,t) + y(t), what counts between s and t is the least c(m,s) - c(m,t), the entry that
- * exits.c keeps. Let D be the
- * nearest end; keeping it at s0 itself bounds D by y(s0). Lowering y(s) by max(0, D - distance(s))
- * keeps every condition: v(m) falls with the sources that serve m by D less the least distance
- * plus step of its arcs, so no arc (m,s) gets cheaper than v(m); v(m) >= next_weight(m) and
- * y >= 0 because D is not beyond those ends; a sink without flow has a fixed value, which is
- * an end. All shortest chains then run along arcs without slack, and units are pushed along
- * them until none is left. It is over when no unit is free or the price is 0.
+ * Every step is >= 0 because next_weight(m) <= v(m) <= c(m,s) + y(s), y(s) >= 0, and y falls along
+ * a chain, but where units wait; with v(m) = c(m,t) + y(t), what counts between s and t is the
+ * least c(m,s) - c(m,t), the entry that exits.c keeps. Let D be the nearest end; keeping it at s0
+ * itself bounds D by y(s0). Lowering y(s) by max(0, D - distance(s)) keeps every condition: v(m)
+ * falls with the sources that serve m by D less the least distance plus step of its arcs, so no arc
+ * (m,s) gets cheaper than v(m); t after s in a chain falls no less than s but for what it was
+ * lower, and the same if units wait; v(m) >= next_weight(m) and y >= 0 because D is not beyond
+ * those ends; a sink without flow has a fixed value, which is an end. All shortest chains then run
+ * along arcs without slack, and units are pushed along them until none is left. It is over when no
+ * unit is free or the price is 0.
  */
 #include "core/flow/search.h"
 
@@ -83,15 +87,12 @@ static void step_into(struct flow *flow, uint32_t source)
     path_push(flow, source)->at = flow->sources[source].cursor;
 }
 
-enum found { FOUND_NOTHING, FOUND_SOURCE, FOUND_END };
-
 /* Goes on with the walk from the step's source: to a sink that takes, to a source one level
  * further without slack, or to the end of its entries. */
 static enum found advance(struct flow *flow, struct step *step, uint32_t *target)
 {
     struct source *source = &flow->sources[step->source];
     const struct node *node = &flow->nodes[step->source];
-    int64_t steps = key_steps(node->key) + 1;
 
     if (source->take_cost == -node->price) {
         step->sink = source->take_sink;
@@ -99,10 +100,9 @@ static enum found advance(struct flow *flow, struct step *step, uint32_t *target
     }
     while (step->at < source->entries.count) {
         const struct exit *entry = &source->entries.items[step->at];
-        const struct node *next = &flow->nodes[entry->other];
         source->cursor = step->at++;
-        if (entry->cost + node->price == next->price && next->key != KEY_NONE &&
-            key_steps(next->key) == steps) {
+        if (entry->cost + node->price == flow->nodes[entry->other].price &&
+            is_one_further(node, &flow->nodes[entry->other])) {
             step->sink = entry->sink;
             *target = entry->other;
             return FOUND_SOURCE;
@@ -144,7 +144,9 @@ static int64_t path_units(const struct flow *flow, int64_t free_units)
     int64_t units = free_units;
 
     for (const struct step *step = flow->path; step < last; step++) {
-        units = min_i64(units, share_find(&flow->sinks[step->sink], step[1].source)->units);
+        units = min_i64(units, step->sink == FLOW_NONE
+                                   ? chain_room(flow, step->source, step[1].source)
+                                   : share_find(&flow->sinks[step->sink], step[1].source)->units);
     }
     if (flow->nodes[last->source].price > 0) {
         units = min_i64(units, sink_room(&flow->sinks[last->sink]));
@@ -157,6 +159,10 @@ static void push_path(struct flow *flow, int64_t units)
     const struct step *last = &flow->path[flow->path_count - 1];
 
     for (const struct step *step = flow->path; step < last; step++) {
+        if (step->sink == FLOW_NONE) {
+            chain_move(flow, step->source, step[1].source, units);
+            continue;
+        }
         shift_link(flow, step->sink, step->source, units);
         shift_link(flow, step->sink, step[1].source, -units);
     }

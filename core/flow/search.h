@@ -72,4 +72,12 @@ void search_end(struct flow *flow);
 
 struct step *path_push(struct flow *flow, uint32_t source);
 
+/* Whether a chain may go on from one source to the other, when there is no slack in between. */
+static inline bool is_one_further(const struct node *node, const struct node *next)
+{
+    return next->key != KEY_NONE && key_steps(next->key) == key_steps(node->key) + 1;
+}
+
+enum found { FOUND_NOTHING, FOUND_SOURCE, FOUND_END };
+
 #endif

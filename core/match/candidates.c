@@ -22,6 +22,7 @@
 
 #include "core/match/cost.h"
 #include "core/match/distance.h"
+#include "core/match/rules.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -47,6 +48,7 @@ struct extent {
     uint32_t lead_min;        /* Days. */
     uint32_t number_min;      /* Of an offer. */
     uint32_t region, country; /* NAME_NONE when not known or not the same for all. */
+    uint32_t certified;       /* Norms of the product, by bit, that any is certified for. */
     uint64_t capacity_max;    /* Units. */
 };
 
@@ -195,6 +197,7 @@ static struct extent extent_of(const struct market *market, uint32_t number)
         .number_min = number,
         .region = party->region,
         .country = party->country,
+        .certified = rules_certified(market, offer),
         .capacity_max = offer->capacity,
     };
 }
@@ -220,6 +223,7 @@ static void join(struct extent *extent, const struct extent *other)
     extent->number_min = (uint32_t)min_u64(extent->number_min, other->number_min);
     extent->region = extent->region == other->region ? extent->region : NAME_NONE;
     extent->country = extent->country == other->country ? extent->country : NAME_NONE;
+    extent->certified |= other->certified;
     extent->capacity_max = max_u64(extent->capacity_max, other->capacity_max);
 }
 
@@ -335,6 +339,16 @@ void candidate_index_remove(const struct market *market, uint32_t offer)
     measure_path(market, &path);
 }
 
+void candidate_index_renew(const struct market *market, uint32_t offer)
+{
+    struct key key = key_of(market, offer);
+    struct path path;
+
+    ENSURE(follow(market->index, *root_of(market, offer), &key, KEY_BITS, &path) ==
+           (offer | OFFER_FLAG));
+    measure_path(market, &path);
+}
+
 /* Searching. */
 
 struct search {
@@ -343,8 +357,10 @@ struct search {
     uint32_t need_number;
     const struct need *need;
     const struct party *requester;
-    bool has_distance; /* Of the tree in hand: both places are known. */
     uint64_t units_min;
+    bool has_distance; /* Of the tree in hand: both places are known. */
+    uint32_t rank;     /* The least one of its product as a substitute. */
+    uint32_t needed;   /* Norms that its offers must be certified for, by bit. */
     struct frontier *frontier;
     struct candidate *best; /* Ascending. */
     size_t count;
@@ -373,7 +389,7 @@ static struct candidate least_of(const struct search *search, const struct exten
     int32_t leaving = cost_later(search->market->today, extent->lead_min, extent->from_min, 0);
     int32_t arrival = cost_arrival(leaving, kilometres);
 
-    if (extent->capacity_max < search->units_min ||
+    if (extent->capacity_max < search->units_min || (search->needed & ~extent->certified) != 0 ||
         (need->latest != DAY_NONE && arrival > need->latest)) {
         return worst;
     }
@@ -382,6 +398,7 @@ static struct candidate least_of(const struct search *search, const struct exten
         .days_late = cost_days_late(arrival, need->due),
         .other_region = is_all_other(search->requester->region, extent->region),
         .other_country = is_all_other(search->requester->country, extent->country),
+        .rank = search->rank,
     };
     return (struct candidate){
         .offer = extent->number_min,
@@ -481,31 +498,46 @@ static void search_tree(struct search *search, uint32_t root)
     }
 }
 
+static void search_product(struct search *search, uint32_t product)
+{
+    const struct candidate_index *index = search->market->index;
+
+    search->rank = rules_least_rank(search->market, search->need->product, product);
+    if (product >= index->product_capacity || search->rank == UINT32_MAX) {
+        return; /* It has never had an offer, or stands in no more. */
+    }
+    search->needed = rules_needed(search->market, search->need, product);
+    for (int tree = 0; tree < TREE_COUNT; tree++) {
+        uint32_t root = index->products[product].trees[tree];
+        search->has_distance = tree == TREE_PLACED && search->requester->place.is_known;
+        if (root != 0) {
+            search_tree(search, root);
+        }
+    }
+}
+
 size_t match_candidates(const struct market *market, const struct match_rules *rules, uint32_t need,
                         struct candidate *candidates, uint32_t *bound)
 {
     ENSURE(need < market->need_ids.count);
     const struct need *known = &market->needs[need];
-    const struct party *requester = &market->parties[known->party];
+    uint32_t products[PRODUCT_GIVEN_MAX];
     struct search search = {
         .market = market,
         .rules = rules,
         .need_number = need,
         .need = known,
-        .requester = requester,
+        .requester = &market->parties[known->party],
         .units_min = cost_units_min(market, known),
         .frontier = &market->index->frontier,
         .best = candidates,
         .next = worst,
     };
-    bool has_offers = known->state == NEED_OPEN && known->product < market->index->product_capacity;
+    size_t count =
+        known->state == NEED_OPEN ? market_given_products(market, known->product, products) : 0;
 
-    for (int tree = 0; has_offers && tree < TREE_COUNT; tree++) {
-        uint32_t root = market->index->products[known->product].trees[tree];
-        search.has_distance = tree == TREE_PLACED && requester->place.is_known;
-        if (root != 0) {
-            search_tree(&search, root);
-        }
+    for (size_t i = 0; i < count; i++) {
+        search_product(&search, products[i]);
     }
     *bound = search.next.cost;
     return search.count;

@@ -14,6 +14,8 @@ struct candidate_index;
 void candidate_index_open(struct candidate_index **index);
 void candidate_index_close(struct candidate_index *index);
 void candidate_index_add(const struct market *market, uint32_t offer);
+/* After the certificates of its party changed, or the norms of its product. */
+void candidate_index_renew(const struct market *market, uint32_t offer);
 void candidate_index_remove(const struct market *market, uint32_t offer);
 
 #endif

@@ -270,3 +270,27 @@ void capacity_renew(struct offer *offer, int32_t today, bool is_declared)
     offer->capacity = count_units(&period, &draft);
     capacity_name_source(offer);
 }
+
+uint64_t market_capacity_between(const struct offer *offer, int32_t from, int32_t to)
+{
+    if (offer->offer_kind == OFFER_STOCK) {
+        return offer->capacity;
+    }
+    struct period period = period_of(offer, from);
+    period.to = to < period.to ? to : period.to;
+    uint64_t days = days_in(period.from, period.to);
+    uint64_t sum = 0;
+    for (size_t i = 0; offer->reports != NULL && i < offer->reports->count; i++) {
+        const struct capacity_stretch *stretch = &offer->reports->stretches[i];
+        uint64_t reported = days_in(stretch->from > period.from ? stretch->from : period.from,
+                                    stretch->to < period.to ? stretch->to : period.to);
+        days -= reported;
+        sum = saturating_sum(sum, reported, stretch->per_day);
+    }
+    return saturating_sum(sum, days, period.per_day);
+}
+
+uint64_t market_capacity_on(const struct offer *offer, int32_t day)
+{
+    return market_capacity_between(offer, day, day);
+}

@@ -10,7 +10,8 @@
 struct cost_terms {
     uint32_t kilometres;
     uint32_t days_late;
-    bool other_region, other_country;
+    uint32_t rank; /* Of a substitute. */
+    bool other_region, other_country, not_recyclable;
 };
 
 /* At most COST_MAX. */
@@ -18,6 +19,9 @@ uint32_t cost_of(const struct match_rules *rules, const struct cost_terms *terms
 
 /* The day on which goods that leave on day `leaving` arrive; DAY_NONE stays DAY_NONE. */
 int32_t cost_arrival(int32_t leaving, uint32_t kilometres);
+
+/* The day on which goods made on `day` leave; DAY_NONE stays DAY_NONE. */
+int32_t cost_leaving(int32_t day, uint32_t lead_days);
 
 /* The later of two days, each put off by its lead days; DAY_NONE counts as no day. */
 int32_t cost_later(int32_t left, uint32_t left_lead, int32_t right, uint32_t right_lead);

@@ -11,6 +11,7 @@
 #include "core/match/capacity.h"
 #include "core/match/distance.h"
 #include "core/match/lists.h"
+#include "core/match/rules.h"
 #include "core/match/settle.h"
 
 #include <stdlib.h>
@@ -36,6 +37,8 @@ const char *outcome_name(enum outcome outcome)
         return "conflict";
     case OUTCOME_STATE:
         return "state";
+    case OUTCOME_FULL:
+        return "full";
     case OUTCOME_PASSED_ON:
         return "passed_on";
     }
@@ -86,6 +89,9 @@ static void release_products(struct market *market)
     for (uint32_t product = 0; product < market->product_ids.count; product++) {
         list_deinit(&market->products[product].needs);
         list_deinit(&market->products[product].offers);
+        list_deinit(&market->products[product].substitutes);
+        list_deinit(&market->products[product].stands_in);
+        list_deinit(&market->products[product].norms);
     }
     free(market->products);
 }
@@ -107,6 +113,13 @@ void market_close(struct market *market)
     release_offers(market);
     free(market->parties);
     free(market->needs);
+    free(market->rules);
+    free(market->rule_heads);
+    free(market->is_affected);
+    names_deinit(&market->rule_ids);
+    names_deinit(&market->rule_keys);
+    expiry_deinit(&market->rule_turns);
+    list_deinit(&market->affected_needs);
     names_deinit(&market->party_ids);
     names_deinit(&market->product_ids);
     names_deinit(&market->need_ids);
@@ -226,6 +239,7 @@ static enum outcome put_product(struct market *market, const struct product_put 
         .lot = max_u64(put->lot, 1),
         .need_max = put->need_max,
         .offer_max = put->offer_max,
+        .recyclable = put->recyclable,
     };
     *number = market_find_product(market, put->product);
     if (*number == NAME_NONE) {
@@ -235,12 +249,20 @@ static enum outcome put_product(struct market *market, const struct product_put 
     struct product *known = &market->products[*number];
     if (known->family == wanted.family && known->name == wanted.name &&
         known->unit == wanted.unit && known->lot == wanted.lot &&
-        known->need_max == wanted.need_max && known->offer_max == wanted.offer_max) {
+        known->need_max == wanted.need_max && known->offer_max == wanted.offer_max &&
+        known->recyclable == wanted.recyclable) {
         return OUTCOME_UNCHANGED;
     }
+    bool is_other = known->recyclable != wanted.recyclable;
     wanted.needs = known->needs;
     wanted.offers = known->offers;
+    wanted.substitutes = known->substitutes;
+    wanted.stands_in = known->stands_in;
+    wanted.norms = known->norms;
     *known = wanted;
+    if (is_other) {
+        rules_affect_product(market, *number);
+    }
     return OUTCOME_CHANGED;
 }
 
@@ -415,9 +437,11 @@ static enum outcome advance(struct market *market, const struct tick *tick)
         return OUTCOME_UNCHANGED;
     }
     ENSURE(tick->now / DAY_MS <= DAY_MAX);
+    int32_t yesterday = market->today;
     market->now_ms = tick->now;
     market->today = day_of(tick->now);
     settle_expired(market);
+    rules_pass_day(market, yesterday);
     return OUTCOME_PASSED_ON;
 }
 
@@ -443,6 +467,11 @@ static enum outcome fold(struct market *market, uint16_t kind, const union comma
         return release_offer(market, command->id_command.id, number);
     case KIND_CAPACITY_PUT:
         return put_capacity(market, &command->capacity_put, is_quarantined, number);
+    case KIND_SUBSTITUTE_PUT:
+    case KIND_NORM_PUT:
+    case KIND_CERTIFICATE_PUT:
+    case KIND_EXCLUSION_PUT:
+        return rules_put(market, kind, command, number);
     case KIND_ASSIGNMENT_ACCEPT:
     case KIND_ASSIGNMENT_DECLINE:
     case KIND_ASSIGNMENT_SHIP:
@@ -457,6 +486,7 @@ static enum outcome fold(struct market *market, uint16_t kind, const union comma
     case KIND_MATCHES:
     case KIND_ASSIGNMENT:
     case KIND_ANSWER:
+    case KIND_LISTED:
         break; /* Feed entries, no commands. */
     }
     UNREACHABLE();
@@ -469,7 +499,9 @@ void market_apply(struct market *market, uint16_t kind, const union command *com
 
     market->expired_needs.count = 0;
     market->expired_offers.count = 0;
+    rules_forget_affected(market);
     enum outcome outcome = fold(market, kind, command, is_quarantined, &number);
+    rules_sort_affected(market);
     *change = (struct market_change){
         .outcome = outcome,
         .number = number,
@@ -477,5 +509,7 @@ void market_apply(struct market *market, uint16_t kind, const union command *com
         .expired_need_count = market->expired_needs.count,
         .expired_offers = market->expired_offers.items,
         .expired_offer_count = market->expired_offers.count,
+        .affected_needs = market->affected_needs.items,
+        .affected_need_count = market->affected_needs.count,
     };
 }

@@ -19,6 +19,11 @@
 #define MARKET_OFFER_COUNT_MAX 4000000u
 #define MARKET_PARTY_COUNT_MAX 4000000u
 #define MARKET_PRODUCT_COUNT_MAX 65000u
+#define MARKET_RULE_COUNT_MAX 4000000u
+#define PRODUCT_GIVEN_MAX 17 /* A product and its 16 rules of substitutes. */
+#define PRODUCT_ASKED_MAX 65 /* A product and 64 rules by which it stands in. */
+#define PRODUCT_NORM_MAX 32  /* Norms of a product, also those that are over. */
+#define PARTY_EXCLUSION_MAX 256
 
 enum need_state {
     NEED_QUARANTINED = 1,
@@ -44,6 +49,7 @@ enum outcome { /* What became of a command. */
                OUTCOME_UNKNOWN,   /* Names something nobody knows. */
                OUTCOME_CONFLICT,  /* Would change what may not change: a need's party or product. */
                OUTCOME_STATE,     /* Not possible in the state it is in. */
+               OUTCOME_FULL,      /* One rule more than a product or a party may have. */
                OUTCOME_PASSED_ON, /* Not the market's matter: answers to assignments, a tick. */
 };
 const char *outcome_name(enum outcome outcome);
@@ -66,7 +72,8 @@ struct party {
     uint64_t roles;
     int32_t lat, lon; /* Micro-degrees, PLACE_NONE. */
     struct place place;
-    uint32_t last_offer; /* The chain of its offers, newest first; NAME_NONE at the end. */
+    uint32_t last_offer;     /* The chain of its offers, newest first; NAME_NONE at the end. */
+    uint32_t last_exclusion; /* The chain of rules that keep it apart, likewise. */
 };
 
 struct number_list { /* Ascending. */
@@ -78,8 +85,12 @@ struct number_list { /* Ascending. */
 struct product {
     uint32_t family, name, unit; /* In `texts`. */
     uint64_t lot, need_max, offer_max;
-    struct number_list needs;  /* Open ones. */
-    struct number_list offers; /* Active ones. */
+    bool recyclable;
+    struct number_list needs;       /* Open ones. */
+    struct number_list offers;      /* Active ones. */
+    struct number_list substitutes; /* Rules by which others stand in for it. */
+    struct number_list stands_in;   /* Rules by which it stands in for others. */
+    struct number_list norms;       /* Rules. */
 };
 
 struct need {
@@ -104,8 +115,38 @@ struct offer {
     uint32_t previous_offer;          /* Of the same party, NAME_NONE for its first. */
 };
 
+enum rule_kind { RULE_SUBSTITUTE = 1, RULE_NORM, RULE_CERTIFICATE, RULE_EXCLUSION };
+
+/* A dated rule (core/match/rules.h). What its kind has no use for is NAME_NONE, 0 or false. */
+struct rule {
+    uint8_t kind;             /* enum rule_kind */
+    uint8_t class_number;     /* Norm: of this class and above. */
+    bool is_revoked;          /* Certificate. */
+    int32_t from, to;         /* Both included; DAY_NONE for no end. */
+    uint32_t product;         /* Substitute: asked for. Norm, certificate: given. */
+    uint32_t given;           /* Substitute. */
+    uint32_t rank;            /* Substitute, from 1. */
+    uint32_t party;           /* Certificate: who makes. Exclusion: one of the two. */
+    uint32_t other;           /* Exclusion. */
+    uint32_t code;            /* Norm, certificate: in `texts`, as are the next three. */
+    uint32_t text;            /* Certificate: its number. Exclusion: its reason. */
+    uint32_t country, region; /* Norm: where it holds. */
+    uint32_t next; /* Certificate: the next older one for the same. Exclusion: of `party`. */
+    uint32_t next_of_other; /* Exclusion. Both NAME_NONE at the end. */
+};
+
 struct market {
     struct names party_ids, product_ids, need_ids, offer_ids, texts;
+    struct names rule_ids; /* With the kind in front: market_find_rule. */
+    struct rule *rules;
+    size_t rule_capacity;
+    struct names rule_keys; /* Party, product and norm of certificates. */
+    uint32_t *rule_heads;   /* By key: the newest certificate. */
+    size_t rule_head_capacity;
+    struct expiry rule_turns;          /* Last days before a rule begins or ends. */
+    struct number_list affected_needs; /* Open ones, of the last command. */
+    bool *is_affected;                 /* By need. */
+    size_t is_affected_capacity;
     struct party *parties;
     struct product *products;
     struct need *needs;
@@ -121,13 +162,16 @@ struct market {
 
 struct market_change {
     enum outcome outcome;
-    uint32_t number; /* Of the party, product, need or offer it is about; NAME_NONE for none. */
+    uint32_t number; /* Of the party, product, need, offer or rule; NAME_NONE for none. */
     /* Needs and offers that ended because a day passed, by day and number. Borrowed until the next
      * apply. */
     const uint32_t *expired_needs;
     size_t expired_need_count;
     const uint32_t *expired_offers;
     size_t expired_offer_count;
+    /* Open needs whose matches may be others because a rule changed, began or ended; ascending. */
+    const uint32_t *affected_needs;
+    size_t affected_need_count;
 };
 
 void market_open(struct market **market);
@@ -140,6 +184,8 @@ void market_close(struct market *market);
  * is (OUTCOME_STATE). New content takes the state that `is_quarantined` says, so a corrected
  * quantity ends a quarantine as an operator's release does.
  *
+ * A put of a rule changes its days and what else may change; what it is about stays.
+ *
  * A put or a report counts capacity anew, from today on: days that have passed by then give
  * nothing. A put that changes the units drops declared reports; more trusted ones stay in force. */
 void market_apply(struct market *market, uint16_t kind, const union command *command,
@@ -147,6 +193,17 @@ void market_apply(struct market *market, uint16_t kind, const union command *com
 
 /* Units of an offer in its period, as put or reported; saturates at QUANTITY_MAX. */
 uint64_t market_offer_capacity(const struct offer *offer);
+
+/* Units of one day, as put or reported; of a stock all it has, on whatever day. Of a past day as
+ * long as no put or report came since. */
+uint64_t market_capacity_on(const struct offer *offer, int32_t day);
+
+/* The same of all days from `from` to `to`, both included. */
+uint64_t market_capacity_between(const struct offer *offer, int32_t from, int32_t to);
+
+/* Whether goods that the offer made before `day` may not serve everybody whom goods of `day` may: a
+ * certificate or a substitution begins then, or a norm or an exclusion is over. */
+bool market_chain_is_cut(const struct market *market, uint32_t offer, int32_t day);
 
 /* Above the product's need_max or offer_max. For an offer the largest of quantity and per_day
  * counts. */
@@ -158,10 +215,26 @@ uint32_t market_find_need(const struct market *market, struct bytes id);
 uint32_t market_find_offer(const struct market *market, struct bytes id);
 uint32_t market_find_party(const struct market *market, struct bytes id);
 uint32_t market_find_product(const struct market *market, struct bytes id);
+uint32_t market_find_rule(const struct market *market, enum rule_kind kind, struct bytes id);
+struct bytes market_rule_id(const struct market *market, uint32_t number);
+
+/* The products that may be given where `asked` is asked for, itself first; and those that may be
+ * asked for where `given` is given. Whatever the day. */
+size_t market_given_products(const struct market *market, uint32_t asked,
+                             uint32_t products[PRODUCT_GIVEN_MAX]);
+size_t market_asked_products(const struct market *market, uint32_t given,
+                             uint32_t products[PRODUCT_ASKED_MAX]);
 
 /* Rows for a checkpoint: the state of one thing as bytes, and back. Restore in the order parties,
- * products, needs, offers, each by ascending number. */
-enum market_thing { MARKET_PARTY = 1, MARKET_PRODUCT, MARKET_NEED, MARKET_OFFER, MARKET_CLOCK };
+ * products, needs, offers, clock, rules, each by ascending number. */
+enum market_thing {
+    MARKET_PARTY = 1,
+    MARKET_PRODUCT,
+    MARKET_NEED,
+    MARKET_OFFER,
+    MARKET_CLOCK,
+    MARKET_RULE,
+};
 void market_save(const struct market *market, enum market_thing thing, uint32_t number,
                  struct buffer *target);
 MUST_USE enum status market_restore(struct market *market, enum market_thing thing, uint32_t number,

@@ -44,6 +44,11 @@ static enum market_thing thing_of(uint16_t kind)
     case KIND_OFFER_RELEASE:
     case KIND_CAPACITY_PUT:
         return MARKET_OFFER;
+    case KIND_SUBSTITUTE_PUT:
+    case KIND_NORM_PUT:
+    case KIND_CERTIFICATE_PUT:
+    case KIND_EXCLUSION_PUT:
+        return MARKET_RULE;
     case KIND_TICK:
         return MARKET_CLOCK;
     default:
@@ -74,7 +79,7 @@ void market_rows_save(struct market_rows *rows, const struct market *market, uin
     struct buffer row = {0};
     uint8_t key[4];
 
-    for (int thing = MARKET_PARTY; thing <= MARKET_CLOCK; thing++) {
+    for (int thing = MARKET_PARTY; thing <= MARKET_RULE; thing++) {
         struct dirty_list *list = &rows->lists[thing];
         for (size_t i = 0; i < list->count; i++) {
             row.size = 0;
@@ -91,7 +96,7 @@ void market_rows_save(struct market_rows *rows, const struct market *market, uin
 enum status market_rows_load(struct market *market, uint8_t table_base, uint8_t table,
                              struct bytes key, struct bytes value)
 {
-    if (table <= table_base || table > table_base + MARKET_CLOCK || key.size != 4) {
+    if (table <= table_base || table > table_base + MARKET_RULE || key.size != 4) {
         return STATUS_CORRUPT;
     }
     return market_restore(market, (enum market_thing)(table - table_base), load_u32_be(key.data),

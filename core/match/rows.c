@@ -3,21 +3,24 @@
  *
  *     every row   version u8, then little-endian fields; text = size u16 + bytes
  *     party       id name departement region country, roles u64, lat i32, lon i32
- *     product     id family name unit, lot u64, need_max u64, offer_max u64
+ *     product     id family name unit, lot u64, need_max u64, offer_max u64, recyclable u8
  *     need        id, party u32, product u32, quantity u64, due i32, latest i32, class u8, state u8
  *     offer       id, party u32, product u32, kind u8, state u8, lead u32, from i32, to i32,
  *                 quantity u64, per_day u64, capacity u64, count u8, then if any report was taken
  *                 (count is stretches + 1): numbers 3 x u64, stretches (from i32, to i32,
  *                 per_day u64, source u8)
  *     clock       now_ms u64, today i32
+ *     rule        id, kind u8, class u8, revoked u8, from i32, to i32, product u32, given u32, rank
+ *                 u32, party u32, other u32 (NAME_NONE for none), code text country region
  *
  * What follows from the rest (lists, index, heaps, place, source) is not stored.
  */
 #include "core/match/capacity.h"
 #include "core/match/market.h"
+#include "core/match/rules.h"
 #include "core/match/settle.h"
 
-#define ROW_VERSION 1
+#define ROW_VERSION 2
 
 struct row { /* Bytes still to be read; not intact once something did not fit. */
     struct bytes rest;
@@ -162,6 +165,7 @@ static void save_product(const struct market *market, uint32_t number, struct bu
     put_u64(target, product->lot);
     put_u64(target, product->need_max);
     put_u64(target, product->offer_max);
+    put_u8(target, product->recyclable ? 1 : 0);
 }
 
 static enum status restore_product(struct market *market, uint32_t number, struct row *row)
@@ -175,6 +179,7 @@ static enum status restore_product(struct market *market, uint32_t number, struc
     product.lot = take_u64(row);
     product.need_max = take_u64(row);
     product.offer_max = take_u64(row);
+    product.recyclable = take_u8(row) != 0;
     if (!is_next(row, &market->product_ids, number, id) || number >= MARKET_PRODUCT_COUNT_MAX ||
         product.lot == 0) {
         return STATUS_CORRUPT;
@@ -319,6 +324,78 @@ static enum status restore_offer(struct market *market, uint32_t number, struct 
     return STATUS_OK;
 }
 
+/* Rules. */
+
+static void save_rule(const struct market *market, uint32_t number, struct buffer *target)
+{
+    ENSURE(number < market->rule_ids.count);
+    const struct rule *rule = &market->rules[number];
+
+    put_bytes(target, market_rule_id(market, number));
+    put_u8(target, rule->kind);
+    put_u8(target, rule->class_number);
+    put_u8(target, rule->is_revoked ? 1 : 0);
+    put_u32(target, (uint32_t)rule->from);
+    put_u32(target, (uint32_t)rule->to);
+    put_u32(target, rule->product);
+    put_u32(target, rule->given);
+    put_u32(target, rule->rank);
+    put_u32(target, rule->party);
+    put_u32(target, rule->other);
+    put_text(market, rule->code, target);
+    put_text(market, rule->text, target);
+    put_text(market, rule->country, target);
+    put_text(market, rule->region, target);
+}
+
+static bool is_number(uint32_t number, const struct names *ids)
+{
+    return number == NAME_NONE || number < ids->count;
+}
+
+static bool is_rule(const struct market *market, uint32_t number, const struct rule *rule,
+                    struct bytes id)
+{
+    return number == market->rule_ids.count && number < MARKET_RULE_COUNT_MAX &&
+           rule->kind >= RULE_SUBSTITUTE && rule->kind <= RULE_EXCLUSION &&
+           id.size <= ID_SIZE_MAX &&
+           market_find_rule(market, (enum rule_kind)rule->kind, id) == NAME_NONE &&
+           is_number(rule->product, &market->product_ids) &&
+           is_number(rule->given, &market->product_ids) &&
+           is_number(rule->party, &market->party_ids) &&
+           is_number(rule->other, &market->party_ids) && rules_is_whole(rule) &&
+           rules_have_room(market, rule);
+}
+
+static enum status restore_rule(struct market *market, uint32_t number, struct row *row)
+{
+    struct bytes id = take_bytes(row);
+    struct rule rule = {.kind = take_u8(row)};
+
+    rule.class_number = take_u8(row);
+    rule.is_revoked = take_u8(row) != 0;
+    rule.from = take_day(row);
+    rule.to = take_day(row);
+    rule.product = take_u32(row);
+    rule.given = take_u32(row);
+    rule.rank = take_u32(row);
+    rule.party = take_u32(row);
+    rule.other = take_u32(row);
+    struct bytes code = take_bytes(row);
+    struct bytes text = take_bytes(row);
+    struct bytes country = take_bytes(row);
+    struct bytes region = take_bytes(row);
+    if (!row->is_intact || row->rest.size != 0 || !is_rule(market, number, &rule, id)) {
+        return STATUS_CORRUPT;
+    }
+    rule.code = optional_text(market, code);
+    rule.text = optional_text(market, text);
+    rule.country = optional_text(market, country);
+    rule.region = optional_text(market, region);
+    (void)rules_add(market, id, &rule);
+    return STATUS_OK;
+}
+
 /* The clock. */
 
 static enum status restore_clock(struct market *market, struct row *row)
@@ -356,6 +433,9 @@ void market_save(const struct market *market, enum market_thing thing, uint32_t 
         put_u64(target, market->now_ms);
         put_u32(target, (uint32_t)market->today);
         return;
+    case MARKET_RULE:
+        save_rule(market, number, target);
+        return;
     }
     UNREACHABLE();
 }
@@ -379,6 +459,8 @@ enum status market_restore(struct market *market, enum market_thing thing, uint3
         return restore_offer(market, number, &row);
     case MARKET_CLOCK:
         return restore_clock(market, &row);
+    case MARKET_RULE:
+        return restore_rule(market, number, &row);
     }
     UNREACHABLE();
 }

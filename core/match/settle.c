@@ -3,6 +3,7 @@
 #include "core/match/candidates.h"
 #include "core/match/distance.h"
 #include "core/match/lists.h"
+#include "core/match/rules.h"
 
 #define BIT(state) (1u << (state))
 
@@ -41,6 +42,7 @@ uint32_t settle_party(struct market *market, struct bytes id, const struct party
     market->parties[number] = *party;
     market->parties[number].place = place_from_degrees(party->lat, party->lon);
     market->parties[number].last_offer = NAME_NONE;
+    market->parties[number].last_exclusion = NAME_NONE;
     return number;
 }
 
@@ -48,6 +50,7 @@ uint32_t settle_party(struct market *market, struct bytes id, const struct party
 void settle_moved_party(struct market *market, uint32_t number, const struct party *party)
 {
     uint32_t last = market->parties[number].last_offer;
+    uint32_t last_exclusion = market->parties[number].last_exclusion;
 
     for (uint32_t i = last; i != NAME_NONE; i = market->offers[i].previous_offer) {
         if (market->offers[i].state == OFFER_ACTIVE) {
@@ -57,6 +60,7 @@ void settle_moved_party(struct market *market, uint32_t number, const struct par
     market->parties[number] = *party;
     market->parties[number].place = place_from_degrees(party->lat, party->lon);
     market->parties[number].last_offer = last;
+    market->parties[number].last_exclusion = last_exclusion;
     for (uint32_t i = last; i != NAME_NONE; i = market->offers[i].previous_offer) {
         if (market->offers[i].state == OFFER_ACTIVE) {
             candidate_index_add(market, i);

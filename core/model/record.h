@@ -17,6 +17,8 @@
 #define QUANTITY_MAX ((uint64_t)1 << 50) /* Units; a sum of 8,192 still fits 63 bits. */
 #define CLASS_COUNT 5                    /* 1 vital ... 5 comfort. */
 #define LEAD_DAYS_MAX 3650
+#define SUBSTITUTE_RANK_MAX 1000
+#define NORM_CODE_SIZE_MAX 64
 #define PLACE_NONE INT32_MIN /* Latitude or longitude not given. */
 
 enum role_bit {
@@ -32,6 +34,11 @@ enum role_bit {
 enum offer_kind {
     OFFER_STOCK = 1,   /* `quantity` units, now or from `from` on. */
     OFFER_CAPACITY = 2 /* `per_day` units on every day from `from` to `to`. */
+};
+
+enum certificate_state {
+    CERTIFICATE_VALID = 1,
+    CERTIFICATE_REVOKED, /* On no day. */
 };
 
 enum capacity_source { /* A later source is trusted more. */
@@ -61,6 +68,10 @@ enum kind {
     KIND_ASSIGNMENT_CANCEL = 14,
     KIND_TICK = 15,      /* Made by the gateway; nobody may submit it. */
     KIND_RULES_PUT = 16, /* The same: the weights it was configured with. */
+    KIND_SUBSTITUTE_PUT = 17,
+    KIND_NORM_PUT = 18,
+    KIND_CERTIFICATE_PUT = 19,
+    KIND_EXCLUSION_PUT = 20,
 
     /* Feed entries. */
 
@@ -68,10 +79,11 @@ enum kind {
     KIND_MATCHES = 34,    /* match: needs that an offer could serve. */
     KIND_ASSIGNMENT = 35, /* allocate, dispatch: an assignment changed. */
     KIND_ANSWER = 36,     /* allocate, dispatch: what became of a person's answer. */
+    KIND_LISTED = 37,     /* match: a need's best matches anew, after a rule changed. */
 };
 
 #define KIND_COMMAND_FIRST KIND_PARTY_PUT
-#define KIND_COMMAND_LAST KIND_ASSIGNMENT_CANCEL
+#define KIND_COMMAND_LAST KIND_EXCLUSION_PUT
 
 struct party_put {
     struct bytes party; /* Id. */
@@ -92,6 +104,7 @@ struct product_put {
     uint64_t lot;       /* Units, at least 1; 1 when not given. */
     uint64_t need_max;  /* A need above it is quarantined; 0 = no limit. */
     uint64_t offer_max; /* The same for an offer. */
+    bool recyclable;    /* True when not given. */
 };
 
 struct need_put {
@@ -142,6 +155,50 @@ struct assignment_command {
     struct bytes reason; /* Mandatory for decline and cancel, else empty. */
 };
 
+/* Rules of design 5.1 as data. A put of a known id replaces its days and what else may change; what
+ * it is about stays. Days not given have no end on that side; both are included. */
+struct substitute_put {
+    struct bytes substitute; /* Id. */
+    struct bytes product;    /* What is asked for. */
+    struct bytes given;      /* What may stand in, unit for unit. */
+    uint64_t rank;           /* 1 for the best one. */
+    int64_t from;
+    int64_t to;
+};
+
+/* Goods of this product carry a certificate for the norm on the day they are made. */
+struct norm_put {
+    struct bytes norm;    /* Id of this rule. */
+    struct bytes product; /* What is given. */
+    struct bytes code;    /* The norm's own name, "EN 14683". */
+    struct bytes country; /* Only for requesters there; empty for all. */
+    struct bytes region;
+    uint64_t class_number; /* For needs of this class and above it; CLASS_COUNT for all. */
+    int64_t from;
+    int64_t to;
+};
+
+struct certificate_put {
+    struct bytes certificate; /* Id. */
+    struct bytes party;       /* Who makes. */
+    struct bytes product;
+    struct bytes code;   /* Of the norm. */
+    struct bytes number; /* What its issuer wrote on it; empty when not given. */
+    uint64_t state;      /* enum certificate_state */
+    int64_t from;
+    int64_t to;
+};
+
+/* Two parties that shall not deal with each other, either way. */
+struct exclusion_put {
+    struct bytes exclusion; /* Id. */
+    struct bytes party;
+    struct bytes other;
+    struct bytes reason; /* A code. */
+    int64_t from;
+    int64_t to;
+};
+
 struct tick {
     uint64_t now; /* Milliseconds since 1970: the time that workers decide by. */
 };
@@ -153,6 +210,8 @@ struct rules_put {
     uint64_t other_region;
     uint64_t other_country;
     uint64_t per_day_late;
+    uint64_t per_substitute_rank;
+    uint64_t not_recyclable;                  /* Where a recyclable product could serve. */
     uint64_t kept_max;                        /* Matches listed per need. */
     uint64_t tranche_1, tranche_2, tranche_3; /* Lots; 0 ends the tranches. */
 };
@@ -165,6 +224,10 @@ union command {
     struct need_put need_put;
     struct offer_put offer_put;
     struct capacity_put capacity_put;
+    struct substitute_put substitute_put;
+    struct norm_put norm_put;
+    struct certificate_put certificate_put;
+    struct exclusion_put exclusion_put;
     struct id_command id_command;
     struct assignment_command assignment;
     struct tick tick;

@@ -91,7 +91,13 @@ int64_t plan_need_promised(const struct plan *plan, uint32_t need)
 
 int64_t plan_offer_promised(const struct plan *plan, uint32_t offer)
 {
-    return plan->offers[offer].fixed + flow_source_used(plan->flow, offer);
+    const struct plan_offer *known = &plan->offers[offer];
+    int64_t units = known->fixed;
+
+    for (uint32_t i = 0; i < known->range.count; i++) {
+        units += flow_source_used(plan->flow, known->range.first + i);
+    }
+    return units;
 }
 
 bool plan_is_excluded(const struct plan *plan, uint32_t need, uint32_t offer)
@@ -117,25 +123,41 @@ void plan_exclude(struct plan *plan, uint32_t need, uint32_t offer)
     plan->needs[need].first_excluded = (uint32_t)plan->exclusion_count;
 }
 
-/* The flow's part becomes fixed: both parties said yes. */
-static void commit(struct plan *plan, const struct plan_assignment *assignment)
+void plan_commit(struct plan *plan, uint32_t number)
 {
-    flow_fix(plan->flow, assignment->need, assignment->offer, assignment->quantity);
+    struct plan_assignment *assignment = &plan->assignments[number];
+
     plan->needs[assignment->need].fixed += MUTANT(19) ? 0 : assignment->quantity;
     plan->offers[assignment->offer].fixed += assignment->quantity;
     marks_add(&plan->dirty_fixed, assignment->offer);
+    if (!plan_is_stock(plan, assignment->offer)) {
+        assignment->to_make = assignment->quantity;
+        plan_book(plan, number);
+        marks_add(&plan->touched_offers, assignment->offer);
+    }
+}
+
+/* The flow's part becomes fixed: both parties said yes. */
+static void commit(struct plan *plan, uint32_t number)
+{
+    const struct plan_assignment *assignment = &plan->assignments[number];
+
+    plan_fix(plan, assignment->need, assignment->offer, assignment->quantity);
+    plan_commit(plan, number);
 }
 
 /* Declined or cancelled: the units are free again, for others than this pair. */
 static void give_up(struct plan *plan, uint32_t number, bool was_fixed)
 {
-    const struct plan_assignment *assignment = &plan->assignments[number];
+    struct plan_assignment *assignment = &plan->assignments[number];
     uint32_t need = assignment->need;
     uint32_t offer = assignment->offer;
 
     if (was_fixed && !MUTANT(18)) {
         plan->needs[need].fixed -= assignment->quantity;
         plan->offers[offer].fixed -= assignment->quantity;
+        plan_unbook(plan, number);
+        assignment->to_make = 0;
         marks_add(&plan->dirty_fixed, offer);
     }
     plan_unlink(plan, number);
@@ -156,7 +178,7 @@ static void move(struct plan *plan, uint32_t number, enum assignment_state next,
         assignment->accepted_by |= (uint8_t)(1u << mover);
     }
     if (next == ASSIGNMENT_COMMITTED) {
-        commit(plan, assignment);
+        commit(plan, number);
     }
     if (next == ASSIGNMENT_DECLINED || next == ASSIGNMENT_CANCELLED) {
         give_up(plan, number, was_fixed);
@@ -172,17 +194,18 @@ static void move(struct plan *plan, uint32_t number, enum assignment_state next,
     marks_add(&plan->dirty_shares, assignment->need);
 }
 
-/* What was proposed at the last settle may have become impossible since. */
+/* What was proposed at the last settle may have become impossible since: a day may have passed, or
+ * other commitments may need the days. */
 static bool can_be_kept(const struct plan *plan, const struct plan_assignment *assignment)
 {
     const struct need *need = &plan->market->needs[assignment->need];
-    const struct offer *offer = &plan->market->offers[assignment->offer];
-    struct match match =
-        match_check(plan->market, &plan->options.rules, assignment->need, assignment->offer);
+    int32_t first = match_first_day(plan->market, assignment->offer);
+    bool is_past = assignment->day != DAY_NONE && assignment->day < first;
+    struct match match = plan_match_on(plan, assignment->need, assignment->offer, assignment->day);
 
-    return match.reason == MATCH_POSSIBLE &&
+    return match.reason == MATCH_POSSIBLE && !is_past &&
            plan->needs[assignment->need].fixed + assignment->quantity <= (int64_t)need->quantity &&
-           plan->offers[assignment->offer].fixed + assignment->quantity <= (int64_t)offer->capacity;
+           assignment->quantity <= plan_room(plan, assignment->offer, assignment->day);
 }
 
 static enum mover mover_of(const struct plan *plan, const struct plan_assignment *assignment,

@@ -1,15 +1,19 @@
 /*
  * bring.c - an optimum over all matches from a network that holds few of them.
  *
- * A missing match (need, offer) pays exactly when cost + price(offer) < value(need). Every
- * possible offer cheaper than the need's bound has an arc, so one that is missing can pay only when
+ * A missing match (need, slot) pays exactly when cost + price(slot) < value(need). Every
+ * match of use that is cheaper than the need's bound has an arc, so one that is missing can pay
+ * only when
  *
  *     bound + price < value      or, with reach = value - bound,      price < reach
  *
+ * Of an offer's slots one has the least price, which stands for them all in the ranking.
+ *
  * Only needs whose value rose and offers whose price fell can have come to that since the last
- * settle. For each product the candidates of the other side are ranked once, needs by falling
- * reach, offers by rising price, and each walk ends where it can pay no more. The best are
- * added, the flow settles again, until nothing is missing.
+ * settle. For each product, and each that it may stand in for or be replaced by, the candidates of
+ * the other side are ranked once, needs by falling reach, offers by rising price, and each walk
+ * ends where it can pay no more. The best are added, the flow settles again, until nothing is
+ * missing.
  */
 #include "core/plan/internal.h"
 
@@ -48,7 +52,7 @@ static int compare_missing(const void *left, const void *right)
     if (a->need != b->need) {
         return a->need < b->need ? -1 : 1;
     }
-    return (a->offer > b->offer) - (a->offer < b->offer);
+    return (a->slot > b->slot) - (a->slot < b->slot);
 }
 
 static int compare_u64(const void *left, const void *right)
@@ -72,21 +76,29 @@ static void sort_ranked(struct plan *plan)
     }
 }
 
-/* Notes the match when it has no arc and pays. */
+/* Notes the matches of a need with the days of an offer that have no arc and pay. */
 static void consider(struct plan *plan, uint32_t need, uint32_t offer)
 {
-    if (flow_has_arc(plan->flow, need, offer) || plan_is_excluded(plan, need, offer)) {
+    const struct slot_range range = plan->offers[offer].range;
+
+    if (range.count == 1 && flow_has_arc(plan->flow, need, range.first)) {
         return;
     }
-    struct match match = match_check(plan->market, &plan->options.rules, need, offer);
-    int64_t gain =
-        flow_value(plan->flow, need) - flow_price(plan->flow, offer) - (int64_t)match.cost;
-    if (match.reason != MATCH_POSSIBLE || gain <= 0) {
-        return;
+    struct plan_places places = plan_places(plan, need, offer);
+    int64_t value = flow_value(plan->flow, need);
+    for (uint32_t place = places.from; place < places.end; place++) {
+        uint32_t slot = plan_slot_at(plan, offer, place);
+        uint32_t cost;
+        if (!plan_can_use(plan, need, offer, &places, place, &cost)) {
+            continue;
+        }
+        int64_t gain = value - flow_price(plan->flow, slot) - (int64_t)cost;
+        if (gain > 0 && !flow_has_arc(plan->flow, need, slot)) {
+            GROW(plan->missing, plan->missing_capacity, plan->missing_count + 1);
+            plan->missing[plan->missing_count++] =
+                (struct missing){.need = need, .slot = slot, .cost = cost, .gain = gain};
+        }
     }
-    GROW(plan->missing, plan->missing_capacity, plan->missing_count + 1);
-    plan->missing[plan->missing_count++] =
-        (struct missing){.need = need, .offer = offer, .cost = match.cost, .gain = gain};
 }
 
 /* Of the matches noted since `first` only the best `count_max` stay. */
@@ -145,7 +157,7 @@ static void widen_price(struct plan *plan, uint32_t product, const uint64_t *num
     int64_t *price_min = &plan->products[product].price_min;
 
     for (size_t i = 0; i < count; i++) {
-        *price_min = min_i64(*price_min, flow_price(plan->flow, (uint32_t)numbers[i]));
+        *price_min = min_i64(*price_min, plan_offer_price(plan, (uint32_t)numbers[i]));
     }
 }
 
@@ -158,23 +170,20 @@ static void widen_reach(struct plan *plan, uint32_t product, const uint64_t *num
     }
 }
 
-static void look_from_needs(struct plan *plan, uint32_t product, const uint64_t *numbers,
-                            size_t count)
+/* The best of the needs' missing matches with goods of `given`. `reach_max`: of the needs. */
+static void look_at_offers(struct plan *plan, uint32_t given, int64_t reach_max,
+                           const uint64_t *numbers, size_t count)
 {
-    const struct number_list *offers = &plan->market->products[product].offers;
-    struct plan_product *bounds = &plan->products[product];
-    int64_t reach_max = INT64_MIN;
+    const struct number_list *offers = &plan->market->products[given].offers;
+    struct plan_product *bounds = &plan->products[given];
     int64_t price_min = INT64_MAX;
 
-    for (size_t i = 0; i < count; i++) {
-        reach_max = max_i64(reach_max, reach_of(plan, (uint32_t)numbers[i]));
-    }
     if (reach_max <= bounds->price_min) {
         return;
     }
     plan->ranked_count = 0;
     for (size_t i = 0; i < offers->count; i++) {
-        int64_t price = flow_price(plan->flow, offers->items[i]);
+        int64_t price = plan_offer_price(plan, offers->items[i]);
         price_min = min_i64(price_min, price);
         if (price < reach_max) {
             rank(plan, price, offers->items[i]);
@@ -193,17 +202,29 @@ static void look_from_needs(struct plan *plan, uint32_t product, const uint64_t 
     }
 }
 
-static void look_from_offers(struct plan *plan, uint32_t product, const uint64_t *numbers,
-                             size_t count)
+static void look_from_needs(struct plan *plan, uint32_t product, const uint64_t *numbers,
+                            size_t count)
 {
-    const struct number_list *needs = &plan->market->products[product].needs;
-    struct plan_product *bounds = &plan->products[product];
+    uint32_t given[PRODUCT_GIVEN_MAX];
+    size_t given_count = market_given_products(plan->market, product, given);
     int64_t reach_max = INT64_MIN;
-    int64_t price_min = INT64_MAX;
 
     for (size_t i = 0; i < count; i++) {
-        price_min = min_i64(price_min, flow_price(plan->flow, (uint32_t)numbers[i]));
+        reach_max = max_i64(reach_max, reach_of(plan, (uint32_t)numbers[i]));
     }
+    for (size_t i = 0; i < given_count; i++) {
+        look_at_offers(plan, given[i], reach_max, numbers, count);
+    }
+}
+
+/* The best of the offers' missing matches with needs of `asked`. `price_min`: of the offers. */
+static void look_at_needs(struct plan *plan, uint32_t asked, int64_t price_min,
+                          const uint64_t *numbers, size_t count)
+{
+    const struct number_list *needs = &plan->market->products[asked].needs;
+    struct plan_product *bounds = &plan->products[asked];
+    int64_t reach_max = INT64_MIN;
+
     if (bounds->reach_max <= price_min) {
         return;
     }
@@ -219,12 +240,27 @@ static void look_from_offers(struct plan *plan, uint32_t product, const uint64_t
     sort_ranked(plan);
     for (size_t i = 0; i < count; i++) {
         uint32_t offer = (uint32_t)numbers[i];
-        int64_t price = flow_price(plan->flow, offer);
+        int64_t price = plan_offer_price(plan, offer);
         size_t first = plan->missing_count;
         for (size_t j = 0; j < plan->ranked_count && -plan->ranked[j].key > price; j++) {
             consider(plan, plan->ranked[j].number, offer);
         }
         keep_best(plan, first, OFFER_MISSING_MAX);
+    }
+}
+
+static void look_from_offers(struct plan *plan, uint32_t product, const uint64_t *numbers,
+                             size_t count)
+{
+    uint32_t asked[PRODUCT_ASKED_MAX];
+    size_t asked_count = market_asked_products(plan->market, product, asked);
+    int64_t price_min = INT64_MAX;
+
+    for (size_t i = 0; i < count; i++) {
+        price_min = min_i64(price_min, plan_offer_price(plan, (uint32_t)numbers[i]));
+    }
+    for (size_t i = 0; i < asked_count; i++) {
+        look_at_needs(plan, asked[i], price_min, numbers, count);
     }
 }
 
@@ -245,10 +281,10 @@ static bool bring_in(struct plan *plan)
     marks_clear(&plan->pending_offers);
     for (size_t i = 0; i < plan->missing_count; i++) {
         const struct missing *missing = &plan->missing[i];
-        flow_set_arc(plan->flow, missing->need, missing->offer, missing->cost);
+        flow_set_arc(plan->flow, missing->need, missing->slot, missing->cost);
         marks_add(&plan->dirty_shares, missing->need);
         marks_add(&plan->pending_needs, missing->need);
-        marks_add(&plan->pending_offers, missing->offer);
+        marks_add(&plan->pending_offers, slots_owner(&plan->slots, missing->slot));
         marks_add(&plan->grown_needs, missing->need);
     }
     return plan->missing_count > 0;
@@ -262,7 +298,10 @@ static void collect(struct plan *plan)
 
     GROW(plan->moved, plan->moved_capacity, plan->moved_count + count);
     for (size_t i = 0; i < count; i++) {
-        plan->moved[plan->moved_count++] = (uint64_t)changes[i].sink << 32 | changes[i].source;
+        uint32_t offer = slots_owner(&plan->slots, changes[i].source);
+        if (offer != SLOT_NONE) { /* Else the offer is over, and its pairs are noted. */
+            plan->moved[plan->moved_count++] = (uint64_t)changes[i].sink << 32 | offer;
+        }
     }
     const uint32_t *numbers = flow_dearer_sinks(plan->flow, &count);
     for (size_t i = 0; i < count; i++) {
@@ -270,7 +309,10 @@ static void collect(struct plan *plan)
     }
     numbers = flow_cheaper_sources(plan->flow, &count);
     for (size_t i = 0; i < count; i++) {
-        marks_add(&plan->pending_offers, numbers[i]);
+        uint32_t offer = slots_owner(&plan->slots, numbers[i]);
+        if (offer != SLOT_NONE) {
+            marks_add(&plan->pending_offers, offer);
+        }
     }
     flow_clear_changes(plan->flow);
 }

@@ -1,6 +1,7 @@
 /*
  * certify.c - checks everything from scratch, matches pair by pair.
  */
+#include "core/match/rules.h"
 #include "core/plan/internal.h"
 
 #include <stdlib.h>
@@ -12,6 +13,7 @@ struct proof {
     int64_t *fixed_of_offer;
     uint64_t live;
     uint64_t received;
+    uint64_t missed;
     uint64_t promised[CLASS_COUNT + 1];
 };
 
@@ -38,62 +40,122 @@ static bool fail(const struct proof *proof, const char *what, uint32_t need, uin
     return false;
 }
 
-static bool check_listed(const struct proof *proof, uint32_t need, const struct flow_arc *arc,
-                         const struct match *match)
+/* What the assignments of a need say of an offer, against the flow. */
+static bool check_share(const struct proof *proof, uint32_t need, uint32_t offer)
 {
     const struct plan *plan = proof->plan;
+    uint32_t number = plan_find_unfixed(plan, need, offer);
+    struct plan_share share = plan_share(plan, need, offer);
 
-    if (plan_is_excluded(plan, need, arc->source)) {
-        return fail(proof, "a pair that a party closed has an arc", need, arc->source);
+    if ((number == 0 ? 0 : plan->assignments[number].quantity) != share.units) {
+        return fail(proof, "an assignment differs from the flow", need, offer);
     }
-    if (match->reason != MATCH_POSSIBLE || match->cost != arc->cost) {
-        return fail(proof, "an arc is no match or has another cost", need, arc->source);
-    }
-    uint32_t number = plan_find_unfixed(plan, need, arc->source);
-    int64_t told = number == 0 ? 0 : plan->assignments[number].quantity;
-    if (told != arc->units) {
-        return fail(proof, "an assignment differs from the flow", need, arc->source);
+    if (number != 0 && plan->assignments[number].day != share.day) {
+        return fail(proof, "an assignment has another day than the flow", need, offer);
     }
     return true;
 }
 
-static bool check_unlisted(const struct proof *proof, uint32_t need, uint32_t offer,
-                           const struct match *match)
+/* One slot of an offer, at `place`; `match` is that of its last day. */
+struct claim {
+    uint32_t need, offer, place, slot;
+    bool is_of_use; /* For the plan: no later one is on time as well. */
+    struct match match;
+};
+
+static bool check_listed(const struct proof *proof, const struct claim *claim)
 {
     const struct plan *plan = proof->plan;
+    size_t count;
+    const struct flow_arc *arcs = flow_arcs(plan->flow, claim->need, &count);
 
-    if (match->reason != MATCH_POSSIBLE || plan_is_excluded(plan, need, offer)) {
+    while (arcs->source != claim->slot) {
+        arcs++;
+    }
+    if (plan_is_excluded(plan, claim->need, claim->offer)) {
+        return fail(proof, "a pair that a party closed has an arc", claim->need, claim->offer);
+    }
+    if (claim->match.reason != MATCH_POSSIBLE || claim->match.cost != arcs->cost) {
+        return fail(proof, "an arc is no match or has another cost", claim->need, claim->offer);
+    }
+    if (!claim->is_of_use) {
+        return fail(proof, "an arc has a later one beside it", claim->need, claim->offer);
+    }
+    return true;
+}
+
+static bool check_unlisted(const struct proof *proof, const struct claim *claim)
+{
+    const struct plan *plan = proof->plan;
+    const struct flow *flow = plan->flow;
+
+    if (claim->match.reason != MATCH_POSSIBLE ||
+        plan_is_excluded(plan, claim->need, claim->offer)) {
         return true;
     }
-    if (match->cost < plan->needs[need].bound) {
-        return fail(proof, "an offer below the bound has no arc", need, offer);
+    if (claim->is_of_use && claim->match.cost < plan->needs[claim->need].bound) {
+        return fail(proof, "an offer below the bound has no arc", claim->need, claim->offer);
     }
-    if (match->cost + flow_price(plan->flow, offer) < flow_value(plan->flow, need)) {
-        return fail(proof, "a match that pays has no arc", need, offer);
+    if (claim->match.cost + flow_price(flow, claim->slot) < flow_value(flow, claim->need)) {
+        return fail(proof, "a match that pays has no arc", claim->need, claim->offer);
     }
-    if (plan_offer_rest(plan, offer) > flow_source_used(plan->flow, offer) &&
-        flow_sink_wanted(plan->flow, need) > flow_sink_served(plan->flow, need)) {
-        return fail(proof, "an offer lies idle that a need would take", need, offer);
+    if (flow_source_capacity(flow, claim->slot) > flow_source_used(flow, claim->slot) &&
+        flow_sink_wanted(flow, claim->need) > flow_sink_served(flow, claim->need)) {
+        return fail(proof, "an offer lies idle that a need would take", claim->need, claim->offer);
     }
     return true;
 }
 
-static bool check_matches(const struct proof *proof, uint32_t need)
+static bool check_pair(const struct proof *proof, uint32_t need, uint32_t offer)
 {
     const struct plan *plan = proof->plan;
-    const struct number_list *offers =
-        &plan->market->products[plan->market->needs[need].product].offers;
+    uint32_t count = plan_place_count(plan, offer);
+
+    for (uint32_t place = 0; place < count; place++) {
+        struct claim claim = {
+            .need = need,
+            .offer = offer,
+            .place = place,
+            .slot = plan_slot_at(plan, offer, place),
+            .match = plan_match_at(plan, need, offer, place),
+        };
+        claim.is_of_use = plan_is_of_use(plan, need, offer, place, &claim.match);
+        if (flow_has_arc(plan->flow, need, claim.slot) ? !check_listed(proof, &claim)
+                                                       : !check_unlisted(proof, &claim)) {
+            return false;
+        }
+    }
+    return check_share(proof, need, offer);
+}
+
+static bool check_offers(const struct proof *proof, uint32_t need, uint32_t given)
+{
+    const struct plan *plan = proof->plan;
+    const struct number_list *offers = &plan->market->products[given].offers;
 
     for (size_t i = 0; i < offers->count; i++) {
-        uint32_t offer = offers->items[i];
-        struct match match = match_check(plan->market, &plan->options.rules, need, offer);
-        if (!flow_has_arc(plan->flow, need, offer) && !check_unlisted(proof, need, offer, &match)) {
+        if (!check_pair(proof, need, offers->items[i])) {
             return false;
         }
     }
     return true;
 }
 
+static bool check_matches(const struct proof *proof, uint32_t need)
+{
+    const struct market *market = proof->plan->market;
+    uint32_t given[PRODUCT_GIVEN_MAX];
+    size_t count = market_given_products(market, market->needs[need].product, given);
+
+    for (size_t i = 0; i < count; i++) {
+        if (!check_offers(proof, need, given[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* No arc leads anywhere else. */
 static bool check_arcs(const struct proof *proof, uint32_t need)
 {
     const struct plan *plan = proof->plan;
@@ -101,9 +163,13 @@ static bool check_arcs(const struct proof *proof, uint32_t need)
     const struct flow_arc *arcs = flow_arcs(plan->flow, need, &count);
 
     for (size_t i = 0; i < count; i++) {
-        struct match match = match_check(plan->market, &plan->options.rules, need, arcs[i].source);
-        if (!check_listed(proof, need, &arcs[i], &match)) {
-            return false;
+        uint32_t offer = slots_owner(&plan->slots, arcs[i].source);
+        if (offer == SLOT_NONE || !plan_offer_is_active(plan, offer) ||
+            rules_least_rank(plan->market, plan->market->needs[need].product,
+                             plan->market->offers[offer].product) == UINT32_MAX ||
+            slot_place(plan->offers[offer].range, plan->offers[offer].days, arcs[i].source) ==
+                SLOT_NONE) {
+            return fail(proof, "an arc leads to no day of an offer", need, NAME_NONE);
         }
     }
     return true;
@@ -142,20 +208,55 @@ static bool check_need(struct proof *proof, uint32_t number)
     return check_arcs(proof, number) && check_matches(proof, number);
 }
 
-static bool check_offer(const struct proof *proof, uint32_t offer)
+/* Days, chain and capacities of the slots are what follows from the market and the commitments. */
+static bool check_slots(const struct proof *proof, uint32_t number)
 {
     const struct plan *plan = proof->plan;
+    const struct plan_offer *offer = &plan->offers[number];
+    struct slot_days days = plan_offer_days(plan, number);
+    int64_t capacities[SLOT_COUNT_MAX];
 
-    if (proof->fixed_of_offer[offer] != plan->offers[offer].fixed) {
-        return fail(proof, "what is fixed differs from the assignments", NAME_NONE, offer);
+    if (offer->days.first != days.first || offer->days.last != days.last) {
+        return fail(proof, "the slots serve other days", NAME_NONE, number);
     }
-    if (flow_source_capacity(plan->flow, offer) != plan_offer_rest(plan, offer)) {
-        return fail(proof, "the flow has another capacity", NAME_NONE, offer);
+    if (plan_capacities(plan, number, capacities) != offer->missed) {
+        return fail(proof, "what is missed differs from the commitments", NAME_NONE, number);
     }
-    if (flow_source_used(plan->flow, offer) > plan_offer_rest(plan, offer)) {
-        return fail(proof, "more is promised than there is", NAME_NONE, offer);
+    for (uint32_t i = 0; i < offer->range.count; i++) {
+        uint32_t slot = offer->range.first + i;
+        uint32_t place = slot_place(offer->range, days, slot);
+        if (slots_owner(&plan->slots, slot) != number) {
+            return fail(proof, "a slot has another owner", NAME_NONE, number);
+        }
+        if (flow_source_capacity(plan->flow, slot) != capacities[i]) {
+            return fail(proof, "the flow has another capacity", NAME_NONE, number);
+        }
+        if (flow_source_used(plan->flow, slot) > capacities[i]) {
+            return fail(proof, "more is promised than there is", NAME_NONE, number);
+        }
+        if (flow_next(plan->flow, slot) !=
+            (place == SLOT_NONE ? FLOW_NONE : plan_follows(plan, number, place))) {
+            return fail(proof, "the days are chained otherwise", NAME_NONE, number);
+        }
     }
     return true;
+}
+
+static bool check_offer(struct proof *proof, uint32_t number)
+{
+    const struct plan *plan = proof->plan;
+    const struct plan_offer *offer = &plan->offers[number];
+    uint8_t state = plan->market->offers[number].state;
+    bool is_over = state == OFFER_WITHDRAWN || state == OFFER_EXPIRED;
+
+    proof->missed += (uint64_t)offer->missed;
+    if (proof->fixed_of_offer[number] != offer->fixed) {
+        return fail(proof, "what is fixed differs from the assignments", NAME_NONE, number);
+    }
+    if ((offer->range.count == 0) != is_over) {
+        return fail(proof, "an offer has no slots, or has them still", NAME_NONE, number);
+    }
+    return is_over || check_slots(proof, number);
 }
 
 static bool check_totals(const struct proof *proof)
@@ -178,6 +279,7 @@ static bool check_totals(const struct proof *proof)
     }
     counted.assignments = proof->live;
     counted.units_received = proof->received;
+    counted.units_missed = proof->missed;
     for (size_t i = 1; i <= CLASS_COUNT; i++) {
         counted.class_promised[i] = proof->promised[i];
         counted.units_promised += proof->promised[i];

@@ -65,6 +65,11 @@ static void tell_answers(struct plan *plan, const struct plan_listener *listener
     plan->answer_count = 0;
 }
 
+static bool is_match(const struct plan *plan, uint32_t need, uint32_t offer)
+{
+    return match_check(plan->market, &plan->options.rules, need, offer).reason == MATCH_POSSIBLE;
+}
+
 /* The reason for less of an assignment, the nearest cause first. */
 static const char *reason_for_less(const struct plan *plan, uint32_t need, uint32_t offer,
                                    bool need_has_less)
@@ -80,6 +85,12 @@ static const char *reason_for_less(const struct plan *plan, uint32_t need, uint3
     }
     if (of_need & CAUSE_CHANGED) {
         return REASON_NEED_CHANGED;
+    }
+    if ((of_need & CAUSE_RULE) && !is_match(plan, need, offer)) {
+        return REASON_RULE_CHANGE;
+    }
+    if (of_offer & CAUSE_DAY) {
+        return REASON_DAY;
     }
     if (of_offer & CAUSE_DROP) {
         return REASON_CAPACITY_DROP;
@@ -108,10 +119,10 @@ static const char *reason_for_more(const struct plan *plan, uint32_t need, uint3
     return of_need & CAUSE_CHANGED ? REASON_NEED_CHANGED : REASON_BETTER;
 }
 
-static void fill_match(const struct plan *plan, struct plan_assignment *assignment)
+/* The last day is the dearest. */
+void plan_fill_match(const struct plan *plan, struct plan_assignment *assignment)
 {
-    struct match match =
-        match_check(plan->market, &plan->options.rules, assignment->need, assignment->offer);
+    struct match match = plan_match_on(plan, assignment->need, assignment->offer, assignment->day);
 
     ENSURE(match.reason == MATCH_POSSIBLE);
     assignment->cost = match.cost;
@@ -119,30 +130,33 @@ static void fill_match(const struct plan *plan, struct plan_assignment *assignme
     assignment->arrival = match.arrival;
 }
 
-static uint32_t propose(struct plan *plan, uint32_t need, uint32_t offer, int64_t units)
+static uint32_t propose(struct plan *plan, uint32_t need, uint32_t offer,
+                        const struct plan_share *share)
 {
     struct plan_assignment assignment = {
         .need = need,
         .offer = offer,
         .state = ASSIGNMENT_PROPOSED,
-        .quantity = units,
+        .quantity = share->units,
+        .day = share->day,
     };
 
-    fill_match(plan, &assignment);
+    plan_fill_match(plan, &assignment);
     plan->totals.assignments++;
     return plan_add_assignment(plan, &assignment);
 }
 
-static void propose_anew(struct plan *plan, uint32_t number, int64_t units)
+static void propose_anew(struct plan *plan, uint32_t number, const struct plan_share *share)
 {
     struct plan_assignment *assignment = &plan->assignments[number];
     enum assignment_state next;
 
     ENSURE(life_move(assignment->state, KIND_ASSIGNMENT, MOVER_PLAN, 0, &next) == STATUS_OK);
     assignment->state = (uint8_t)next;
-    assignment->accepted_by = 0; /* What they accepted was another quantity. */
-    assignment->quantity = units;
-    fill_match(plan, assignment);
+    assignment->accepted_by = 0; /* What they accepted was another quantity, or day. */
+    assignment->quantity = share->units;
+    assignment->day = share->day;
+    plan_fill_match(plan, assignment);
 }
 
 /* Keeps the units it had, for those who read it later. */
@@ -157,33 +171,41 @@ static void supersede(struct plan *plan, uint32_t number)
     plan->totals.assignments--;
 }
 
+static const char *reason_for(const struct plan *plan, const struct share *share, uint32_t offer,
+                              int64_t before, int64_t after)
+{
+    if (before == after) {
+        return REASON_DAY;
+    }
+    return after > before ? reason_for_more(plan, share->need, offer, before)
+                          : reason_for_less(plan, share->need, offer, share->has_less);
+}
+
 static void tell_pair(struct plan *plan, const struct plan_listener *listener,
                       const struct share *share, uint32_t offer)
 {
     uint32_t number = plan_find_unfixed(plan, share->need, offer);
     int64_t before = number == 0 ? 0 : plan->assignments[number].quantity;
-    int64_t after = flow_units(plan->flow, share->need, offer);
+    struct plan_share after = plan_share(plan, share->need, offer);
 
     marks_add(&plan->dirty_shares, share->need);
-    if (before == after) {
+    if (before == after.units && (number == 0 || plan->assignments[number].day == after.day)) {
         return;
     }
     if (before == 0) {
-        number = propose(plan, share->need, offer, after);
-    } else if (after == 0) {
+        number = propose(plan, share->need, offer, &after);
+    } else if (after.units == 0) {
         supersede(plan, number);
     } else {
-        propose_anew(plan, number, after);
+        propose_anew(plan, number, &after);
     }
-    plan_count_promised(plan, share->need, after - before);
+    plan_count_promised(plan, share->need, after.units - before);
     marks_add(&plan->dirty_assignments, number);
 
     struct assignment_event event;
     fill_event(plan, number, &event);
     event.before = (uint64_t)before;
-    event.reason = bytes_from_text(
-        after > before ? reason_for_more(plan, share->need, offer, before)
-                       : reason_for_less(plan, share->need, offer, share->has_less));
+    event.reason = bytes_from_text(reason_for(plan, share, offer, before, after.units));
     listener->assignment(listener->context, &event);
 }
 
@@ -200,7 +222,7 @@ static void tell_need(struct plan *plan, const struct plan_listener *listener,
             continue;
         }
         uint32_t number = plan_find_unfixed(plan, share.need, offer);
-        gain += flow_units(plan->flow, share.need, offer);
+        gain += plan_pair_units(plan, share.need, offer);
         gain -= number == 0 ? 0 : plan->assignments[number].quantity;
     }
     share.has_less = gain < 0;

@@ -3,6 +3,7 @@
  *
  *     plan.c      opens, folds what is said about the market, counts
  *     answers.c   assignments, and what their parties do with them
+ *     days.c      an offer's days: slots, commitments, what a need can use
  *     arcs.c      brings the flow up to what the market says now
  *     bring.c     makes the flow optimal over all matches, listed or not
  *     events.c    tells the difference between the flow and the assignments
@@ -15,8 +16,10 @@
 #ifndef CORE_PLAN_INTERNAL_H
 #define CORE_PLAN_INTERNAL_H
 
+#include "core/plan/booking.h"
 #include "core/plan/marks.h"
 #include "core/plan/plan.h"
+#include "core/plan/slots.h"
 
 #define TRANCHE_COUNT 4
 
@@ -27,12 +30,14 @@ enum cause_bit { /* What happened to a need or an offer since the last settle. *
                  CAUSE_DECLINED = 1 << 3, /* A party gave an assignment of it up. */
                  CAUSE_RISE = 1 << 4,
                  CAUSE_DROP = 1 << 5,
+                 CAUSE_DAY = 1 << 6,  /* A day of it passed. */
+                 CAUSE_RULE = 1 << 7, /* A dated rule changed, began or ended. */
 };
 
 struct plan_need {
     int64_t fixed;           /* Units of committed, shipped and received assignments. */
     int64_t counted_units;   /* The next three: as the totals count it. */
-    uint32_t bound;          /* Every possible offer that is cheaper has an arc. */
+    uint32_t bound;          /* Every place of use (plan_places) that is cheaper has an arc. */
     uint32_t first;          /* Of the assignments that give it something; 0 for none. */
     uint32_t first_excluded; /* Index + 1 in `exclusions`; 0 for none. */
     uint8_t counted_state;
@@ -42,10 +47,42 @@ struct plan_need {
 
 struct plan_offer {
     int64_t fixed;
-    int64_t capacity;    /* What the market said at the last settle; 0 unless active. */
-    int64_t saved_price; /* In its row. */
+    int64_t capacity;        /* Of its days, at the last settle; 0 unless active. */
+    int64_t missed;          /* Committed units that cannot be made in time. */
+    struct slot_range range; /* Its slots; none once it has ended. */
+    struct slot_days days;   /* Which they serve. */
+    bool is_cut;             /* Its chain: goods of some days wait for no later one. */
+    uint32_t first_booked;   /* Of the commitments with units to make; 0 for none. */
     uint8_t counted_state;
     uint8_t causes;
+};
+
+/* The places of an offer that a need can use: the last one that is on time, or else the first, and
+ * those behind it. Where dated rules differ from day to day, or part the chain, each place between
+ * speaks for itself. plan_can_use tells for each, with its cost. */
+struct plan_places {
+    uint32_t from, end;
+    uint32_t cost;   /* At `from`. */
+    int32_t on_time; /* The last day of production that is. */
+    bool is_dated;
+};
+
+struct saved_slot { /* As it is in its offer's row. */
+    int64_t capacity, price, waiting;
+};
+
+struct booked {
+    struct booking booking;
+    uint32_t assignment;
+};
+
+struct day_work { /* Scratch of days.c. */
+    struct booked *booked;
+    size_t booked_capacity, booked_count;
+    struct booking *bookings;
+    size_t booking_capacity;
+    struct booking_span *spans;
+    size_t span_capacity, span_count;
 };
 
 /* Bounds that spare a look at every need or offer of a product. They decide nothing. */
@@ -72,7 +109,7 @@ struct pending_answer { /* What a command did, told at the next settle. */
 };
 
 struct missing { /* A match without an arc that pays. */
-    uint32_t need, offer, cost;
+    uint32_t need, slot, cost;
     int64_t gain;
 };
 
@@ -93,10 +130,17 @@ struct plan {
     struct plan_product *products;
     size_t product_capacity;
 
+    struct slots slots;
+    struct saved_slot *saved_slots;
+    size_t saved_slot_capacity;
+    uint32_t stock_lead_max; /* No stock has more lead days. */
+
     struct plan_assignment *assignments; /* By number; 0 is not used. */
     size_t assignment_capacity;
     uint32_t *next; /* Of the same need. */
     size_t next_capacity;
+    uint32_t *next_booked; /* Of the same offer. */
+    size_t next_booked_capacity;
     uint32_t assignment_count;
     struct exclusion *exclusions;
     size_t exclusion_capacity;
@@ -113,6 +157,9 @@ struct plan {
     struct marks wide_offers;                   /* Any need may lack an arc below its bound. */
     struct marks pending_needs, pending_offers; /* Where a missing match may pay. */
     struct marks grown_needs;                   /* They got arcs, perhaps too many. */
+    uint64_t *pairs;                            /* need << 32 | offer that may need other arcs. */
+    size_t pair_capacity;
+    size_t pair_count;
     struct pending_answer *answers;
     size_t answer_capacity;
     size_t answer_count;
@@ -132,11 +179,13 @@ struct plan {
     size_t grouped_capacity;
     struct flow_arc *work;
     size_t work_capacity;
+    struct day_work *day_work;
     uint32_t *needs_of; /* Of an offer. */
     size_t needs_of_capacity;
 
     /* Since the last save. */
     struct marks dirty_parties, dirty_products, dirty_needs, dirty_offers;
+    struct marks dirty_rules;
     struct marks dirty_shares; /* Needs whose row in the plan changed. */
     struct marks dirty_fixed;  /* Offers likewise, beside those whose price changed. */
     struct marks dirty_assignments;
@@ -152,6 +201,8 @@ bool plan_offer_is_active(const struct plan *plan, uint32_t offer);
 
 /* answers.c */
 void plan_answer(struct plan *plan, const struct plan_input *input);
+/* Of an assignment whose units are in the flow no more: the need and the offer have it fixed. */
+void plan_commit(struct plan *plan, uint32_t number);
 uint32_t plan_add_assignment(struct plan *plan, const struct plan_assignment *assignment);
 void plan_link(struct plan *plan, uint32_t number);
 void plan_unlink(struct plan *plan, uint32_t number);
@@ -159,16 +210,66 @@ uint32_t plan_find_unfixed(const struct plan *plan, uint32_t need, uint32_t offe
 void plan_exclude(struct plan *plan, uint32_t need, uint32_t offer);
 int64_t plan_live_units(const struct plan *plan, uint32_t need);
 
+/* days.c */
+struct slot_days plan_offer_days(const struct plan *plan, uint32_t offer); /* Today. */
+bool plan_is_stock(const struct plan *plan, uint32_t offer);
+uint32_t plan_place_count(const struct plan *plan, uint32_t offer);
+uint32_t plan_slot_at(const struct plan *plan, uint32_t offer, uint32_t place);
+int32_t plan_day_at(const struct plan *plan, uint32_t offer, uint32_t place);
+/* The slot whose goods those of a place may wait for, FLOW_NONE for none. */
+uint32_t plan_follows(const struct plan *plan, uint32_t offer, uint32_t place);
+bool plan_is_cut(const struct plan *plan, uint32_t offer, struct slot_days days);
+/* The least price of its slots: along each part of a chain prices never rise. */
+int64_t plan_offer_price(const struct plan *plan, uint32_t offer);
+void plan_take_slots(struct plan *plan, uint32_t offer);
+void plan_release_slots(struct plan *plan, uint32_t offer); /* They have no arcs any more. */
+bool plan_wants_more_slots(const struct plan *plan, uint32_t offer);
+void plan_book(struct plan *plan, uint32_t assignment);
+void plan_unbook(struct plan *plan, uint32_t assignment);
+void plan_make(struct plan *plan, uint32_t offer, int32_t before); /* From day `before` on. */
+/* Units that an offer can still commit to, made by `day`; or by any. */
+int64_t plan_room(const struct plan *plan, uint32_t offer, int32_t day);
+int64_t plan_offer_rest(const struct plan *plan, uint32_t offer);
+/* What the slots of the offer have beside commitments; returns units that are missed. */
+int64_t plan_capacities(const struct plan *plan, uint32_t offer,
+                        int64_t capacities[SLOT_COUNT_MAX]);
+int64_t plan_capacity(const struct plan *plan, uint32_t offer); /* Commitments included. */
+void plan_set_days(struct plan *plan, uint32_t offer); /* Days, chain and capacities of slots. */
+/* `day` as of slots and assignments: DAY_NONE of a stock. */
+struct match plan_match_on(const struct plan *plan, uint32_t need, uint32_t offer, int32_t day);
+struct plan_places plan_places(const struct plan *plan, uint32_t need, uint32_t offer);
+/* Whether the place, from `places`, is of use to the need; then what it costs. */
+bool plan_can_use(const struct plan *plan, uint32_t need, uint32_t offer,
+                  const struct plan_places *places, uint32_t place, uint32_t *cost);
+/* The first place that is of use, SLOT_NONE for none. */
+uint32_t plan_first_use(const struct plan *plan, uint32_t need, uint32_t offer);
+/* The least cost of a day of the tail on which the pair is possible, UINT32_MAX for none. */
+uint32_t plan_least_in_tail(const struct plan *plan, uint32_t need, uint32_t offer);
+/* The match on all the days of a place: the first that fails, else the last one's. */
+struct match plan_match_at(const struct plan *plan, uint32_t need, uint32_t offer, uint32_t place);
+/* Of use: goods of the place cannot wait for a later one that is as good. */
+bool plan_is_of_use(const struct plan *plan, uint32_t need, uint32_t offer, uint32_t place,
+                    const struct match *match);
+
 /* arcs.c */
 size_t plan_tranches(const struct plan *plan, uint32_t number,
                      struct flow_tranche tranches[TRANCHE_COUNT]);
-int64_t plan_offer_rest(const struct plan *plan, uint32_t offer);
+void plan_list_pair(struct plan *plan, uint32_t need, uint32_t offer, uint32_t cost);
 void plan_sync(struct plan *plan);
+/* What a pair has in the flow, and until when that is made: DAY_NONE for a stock. */
+struct plan_share {
+    int64_t units;
+    int32_t day;
+};
+struct plan_share plan_share(const struct plan *plan, uint32_t need, uint32_t offer);
+/* Fixes up to `units` of a pair. */
+void plan_fix(struct plan *plan, uint32_t need, uint32_t offer, int64_t units);
 
 /* bring.c */
 void plan_optimise(struct plan *plan);
 
 /* events.c */
 void plan_tell(struct plan *plan, const struct plan_listener *listener);
+void plan_fill_match(const struct plan *plan, struct plan_assignment *assignment);
 
 #endif

@@ -10,7 +10,9 @@
 
 struct plan_options plan_options_default(void)
 {
-    return (struct plan_options){.rules = match_rules_default(), .tranche_lots = {1, 4, 16}};
+    return (struct plan_options){.rules = match_rules_default(),
+                                 .tranche_lots = {1, 4, 16},
+                                 .slot_count_max = SLOT_COUNT_MAX};
 }
 
 void plan_open(const struct plan_options *options, struct plan **plan)
@@ -18,9 +20,12 @@ void plan_open(const struct plan_options *options, struct plan **plan)
     struct plan *opened = memory_take(1, sizeof *opened);
 
     ENSURE(options->rules.kept_max <= MATCH_KEPT_MAX);
+    ENSURE(options->slot_count_max >= 1);
+    ENSURE(options->slot_count_max <= SLOT_COUNT_MAX);
     opened->options = *options;
     market_open(&opened->market);
     flow_open(&opened->flow);
+    opened->day_work = memory_take(1, sizeof *opened->day_work);
     opened->is_settled = true;
     *plan = opened;
 }
@@ -36,11 +41,14 @@ void plan_close(struct plan *plan)
         &plan->pending_offers, &plan->dirty_parties,     &plan->dirty_products,
         &plan->dirty_needs,    &plan->dirty_offers,      &plan->dirty_shares,
         &plan->dirty_fixed,    &plan->dirty_assignments, &plan->grown_needs,
+        &plan->dirty_rules,
     };
+    struct day_work *work = plan->day_work;
     void *owned[] = {
-        plan->needs,      plan->offers,  plan->products, plan->assignments, plan->next,
-        plan->exclusions, plan->answers, plan->moved,    plan->missing,     plan->ranked,
-        plan->grouped,    plan->work,    plan->needs_of,
+        plan->needs,       plan->offers,  plan->products, plan->assignments, plan->next,
+        plan->exclusions,  plan->answers, plan->moved,    plan->missing,     plan->ranked,
+        plan->grouped,     plan->work,    plan->needs_of, plan->pairs,       plan->saved_slots,
+        plan->next_booked, work->booked,  work->bookings, work->spans,       work,
     };
     for (size_t i = 0; i < COUNT_OF(marks); i++) {
         marks_deinit(marks[i]);
@@ -49,6 +57,7 @@ void plan_close(struct plan *plan)
         free(owned[i]);
     }
     arena_deinit(&plan->arena);
+    slots_deinit(&plan->slots);
     flow_close(plan->flow);
     market_close(plan->market);
     free(plan);
@@ -167,6 +176,7 @@ static bool outcome_has_effect(enum outcome outcome)
     case OUTCOME_UNKNOWN:
     case OUTCOME_CONFLICT:
     case OUTCOME_STATE:
+    case OUTCOME_FULL:
     case OUTCOME_PASSED_ON:
         return false;
     }
@@ -200,7 +210,7 @@ static void list_anew(struct plan *plan, uint32_t need)
 
     for (size_t i = 0; i < count; i++) {
         if (!plan_is_excluded(plan, need, candidates[i].offer)) {
-            flow_set_arc(plan->flow, need, candidates[i].offer, candidates[i].cost);
+            plan_list_pair(plan, need, candidates[i].offer, candidates[i].cost);
         }
     }
     marks_add(&plan->stale_needs, need);
@@ -226,7 +236,7 @@ static void list_candidates(struct plan *plan, const struct plan_input *input, u
     for (size_t i = 0; i < input->candidate_count; i++) {
         const struct candidate *candidate = &input->candidates[i];
         if (!plan_is_excluded(plan, need, candidate->offer)) {
-            flow_set_arc(plan->flow, need, candidate->offer, candidate->cost);
+            plan_list_pair(plan, need, candidate->offer, candidate->cost);
         }
     }
     marks_add(&plan->stale_needs, need);
@@ -255,7 +265,7 @@ void plan_apply_match(struct plan *plan, uint32_t need, uint32_t offer, uint32_t
         return;
     }
     if (!plan_is_excluded(plan, need, offer)) {
-        flow_set_arc(plan->flow, need, offer, cost);
+        plan_list_pair(plan, need, offer, cost);
     }
     plan->needs[need].bound = (uint32_t)min_u64(plan->needs[need].bound, bound);
     marks_add(&plan->stale_needs, need);
@@ -264,13 +274,31 @@ void plan_apply_match(struct plan *plan, uint32_t need, uint32_t offer, uint32_t
     marks_add(&plan->dirty_shares, need);
 }
 
+void plan_apply_listed(struct plan *plan, uint32_t need, const struct candidate *candidates,
+                       size_t candidate_count, uint32_t bound)
+{
+    const struct plan_input input = {
+        .bound = bound, .candidates = candidates, .candidate_count = candidate_count};
+
+    plan->is_settled = false;
+    if (plan_need_is_open(plan, need)) {
+        list_candidates(plan, &input, need);
+    }
+}
+
 /* Whether arcs of the offer may have become impossible or have another cost. Capacity alone
  * matters to a match only around a lot. */
 static bool offer_arcs_are_stale(const struct plan *plan, const struct offer *before,
                                  const struct offer *now)
 {
-    uint64_t lot = plan->market->products[now->product].lot;
+    const struct market *market = plan->market;
+    uint32_t asked[PRODUCT_ASKED_MAX];
+    size_t count = market_asked_products(market, now->product, asked);
+    uint64_t lot = 0;
 
+    for (size_t i = 0; i < count; i++) {
+        lot = max_u64(lot, market->products[asked[i]].lot);
+    }
     if (before->state != now->state || before->from != now->from || before->to != now->to ||
         before->lead_days != now->lead_days) {
         return true;
@@ -280,12 +308,17 @@ static bool offer_arcs_are_stale(const struct plan *plan, const struct offer *be
 
 static void fold_offer(struct plan *plan, const struct offer *before, uint32_t offer, uint8_t cause)
 {
-    if (MUTANT(20) && before->capacity > plan->market->offers[offer].capacity) {
+    const struct offer *known = &plan->market->offers[offer];
+
+    if (MUTANT(20) && before->capacity > known->capacity) {
         return;
     }
+    if (plan_is_stock(plan, offer)) {
+        plan->stock_lead_max = (uint32_t)max_u64(plan->stock_lead_max, known->lead_days);
+    }
     if (cause & CAUSE_NEW) {
-        flow_set_source(plan->flow, offer, 0);
-    } else if (offer_arcs_are_stale(plan, before, &plan->market->offers[offer])) {
+        plan_take_slots(plan, offer);
+    } else if (offer_arcs_are_stale(plan, before, known)) {
         marks_add(&plan->stale_offers, offer);
     }
     touch_offer(plan, offer, cause);
@@ -317,11 +350,24 @@ static void fold_party(struct plan *plan, const struct party *before, uint32_t n
     }
 }
 
+static void widen_small_offers(struct plan *plan, uint32_t product, uint64_t lot)
+{
+    const struct number_list *offers = &plan->market->products[product].offers;
+
+    for (size_t i = 0; i < offers->count; i++) {
+        if (plan->market->offers[offers->items[i]].capacity < lot) {
+            marks_add(&plan->wide_offers, offers->items[i]);
+        }
+    }
+}
+
 /* Another lot cuts the tranches anew, and lets small offers match or not. */
 static void fold_product(struct plan *plan, uint64_t lot_before, uint32_t number)
 {
     const struct product *product = &plan->market->products[number];
     uint64_t lot_max = max_u64(lot_before, product->lot);
+    uint32_t given[PRODUCT_GIVEN_MAX];
+    size_t given_count = market_given_products(plan->market, number, given);
 
     marks_add(&plan->dirty_products, number);
     if (lot_before == product->lot) {
@@ -331,25 +377,42 @@ static void fold_product(struct plan *plan, uint64_t lot_before, uint32_t number
         marks_add(&plan->stale_needs, product->needs.items[i]);
         touch_need(plan, product->needs.items[i], 0);
     }
-    for (size_t i = 0; i < product->offers.count; i++) {
-        uint32_t offer = product->offers.items[i];
-        if (plan->market->offers[offer].capacity < lot_max) {
-            marks_add(&plan->wide_offers, offer);
-        }
+    for (size_t i = 0; i < given_count; i++) {
+        widen_small_offers(plan, given[i], lot_max);
     }
 }
 
-/* What has not left yet arrives a day later with every day that passes: costs rise and matches end,
- * none begins, so bounds stay true. */
-static void fold_day(struct plan *plan)
+/* No goods are longer on the way, anywhere. */
+#define TRANSPORT_DAYS_MAX (20016 / KILOMETRES_A_DAY + 1)
+
+/* A stock that has not left yet arrives a day later with every day that passes: costs rise and
+ * matches end, none begins, so bounds stay true. Only what could be late now can have changed. */
+static bool is_near(const struct plan *plan, const struct need *need)
+{
+    int64_t reach = (int64_t)plan->market->today + plan->stock_lead_max + TRANSPORT_DAYS_MAX;
+
+    return (need->due != DAY_NONE && need->due < reach) ||
+           (need->latest != DAY_NONE && need->latest < reach);
+}
+
+/* The days since `before` have passed: they made what was committed, and their slots serve others.
+ */
+static void fold_day(struct plan *plan, int32_t before)
 {
     const struct market *market = plan->market;
 
     for (uint32_t need = 0; need < market->need_ids.count; need++) {
-        bool has_days =
-            market->needs[need].due != DAY_NONE || market->needs[need].latest != DAY_NONE;
-        if (has_days && plan_need_is_open(plan, need)) {
+        if (plan_need_is_open(plan, need) && is_near(plan, &market->needs[need])) {
             marks_add(&plan->stale_needs, need);
+        }
+    }
+    for (uint32_t i = 0; i < market->offer_ids.count; i++) {
+        const struct plan_offer *offer = &plan->offers[i];
+        if (offer->first_booked != 0 && before != DAY_NONE) {
+            plan_make(plan, i, before);
+        }
+        if (offer->range.count > 0 && offer->days.first != plan_offer_days(plan, i).first) {
+            touch_offer(plan, i, CAUSE_DAY);
         }
     }
 }
@@ -361,6 +424,7 @@ static void fold_rules(struct plan *plan, const struct rules_put *command)
         .rules = match_rules_from(command),
         .tranche_lots = {(uint32_t)command->tranche_1, (uint32_t)command->tranche_2,
                          (uint32_t)command->tranche_3},
+        .slot_count_max = plan->options.slot_count_max,
     };
     for (uint32_t need = 0; need < plan->market->need_ids.count; need++) {
         if (plan_need_is_open(plan, need)) {
@@ -419,6 +483,61 @@ static void look_before(const struct plan *plan, const struct plan_input *input,
     }
 }
 
+/* Goods of other days may wait, or wait no more. */
+static void part_anew(struct plan *plan, uint32_t offer)
+{
+    if (plan->offers[offer].range.count > 1) {
+        marks_add(&plan->stale_offers, offer);
+    }
+}
+
+static void part_party(struct plan *plan, uint32_t party, uint32_t product)
+{
+    const struct market *market = plan->market;
+
+    for (uint32_t offer = market->parties[party].last_offer; offer != NAME_NONE;
+         offer = market->offers[offer].previous_offer) {
+        if (product == NAME_NONE || market->offers[offer].product == product) {
+            part_anew(plan, offer);
+        }
+    }
+}
+
+static void part_product(struct plan *plan, uint32_t product)
+{
+    const struct market *market = plan->market;
+
+    for (uint32_t offer = 0; offer < market->offer_ids.count; offer++) {
+        if (market->offers[offer].product == product) {
+            part_anew(plan, offer);
+        }
+    }
+}
+
+/* The needs it is about: fold_affected. */
+static void fold_rule(struct plan *plan, uint32_t number)
+{
+    const struct rule *rule = &plan->market->rules[number];
+
+    marks_add(&plan->dirty_rules, number);
+    switch ((enum rule_kind)rule->kind) {
+    case RULE_SUBSTITUTE:
+        part_product(plan, rule->given);
+        return;
+    case RULE_NORM:
+        part_product(plan, rule->product);
+        return;
+    case RULE_CERTIFICATE:
+        part_party(plan, rule->party, rule->product);
+        return;
+    case RULE_EXCLUSION:
+        part_party(plan, rule->party, NAME_NONE);
+        part_party(plan, rule->other, NAME_NONE);
+        return;
+    }
+    UNREACHABLE();
+}
+
 static void fold_change(struct plan *plan, const struct plan_input *input,
                         const struct before *before, const struct market_change *change,
                         bool is_new)
@@ -444,7 +563,23 @@ static void fold_change(struct plan *plan, const struct plan_input *input,
     case KIND_OFFER_RELEASE:
         fold_offer(plan, &before->offer, number, cause);
         return;
+    case KIND_SUBSTITUTE_PUT:
+    case KIND_NORM_PUT:
+    case KIND_CERTIFICATE_PUT:
+    case KIND_EXCLUSION_PUT:
+        fold_rule(plan, number);
+        return;
     }
+}
+
+/* Rules of theirs changed, began or ended: nothing is known about what is not listed, until they
+ * are listed anew. */
+static void fold_affected(struct plan *plan, uint32_t need)
+{
+    plan->needs[need].bound = 0;
+    marks_add(&plan->stale_needs, need);
+    marks_add(&plan->pending_needs, need);
+    touch_need(plan, need, CAUSE_RULE);
 }
 
 static void fold_market(struct plan *plan, const struct plan_input *input)
@@ -466,7 +601,10 @@ static void fold_market(struct plan *plan, const struct plan_input *input)
         list_candidates(plan, input, change.number); /* Put again, and looked up again. */
     }
     if (plan->market->today != today) {
-        fold_day(plan);
+        fold_day(plan, today);
+    }
+    for (size_t i = 0; i < change.affected_need_count; i++) {
+        fold_affected(plan, change.affected_needs[i]);
     }
     for (size_t i = 0; i < change.expired_need_count && !MUTANT(21); i++) {
         touch_need(plan, change.expired_needs[i], CAUSE_CHANGED);

@@ -22,6 +22,7 @@ struct plan_options {
     struct match_rules rules;
     uint32_t
         tranche_lots[3]; /* Limits in lots: 1, 4, 16; the rest is the fourth tranche. 0s: none. */
+    uint32_t slot_count_max; /* Days of an offer that are told apart, the rest being one: 64. */
 };
 struct plan_options plan_options_default(void);
 
@@ -48,6 +49,10 @@ void plan_apply(struct plan *plan, const struct plan_input *input);
 void plan_apply_match(struct plan *plan, uint32_t need, uint32_t offer, uint32_t cost,
                       uint32_t bound);
 
+/* The best matches of a known need, listed anew after a rule changed. */
+void plan_apply_listed(struct plan *plan, uint32_t need, const struct candidate *candidates,
+                       size_t candidate_count, uint32_t bound);
+
 /* Decides on everything applied since the last settle. Calls back for each event, in a fixed order;
  * records are borrowed during the call. */
 struct plan_listener {
@@ -64,8 +69,10 @@ struct plan_assignment {
     uint8_t state;       /* enum assignment_state, 0: no such number. */
     uint8_t accepted_by; /* Bits 1 << enum mover. */
     uint32_t cost, kilometres;
+    int32_t day;     /* By which it is made; DAY_NONE for a stock. */
     int32_t arrival; /* Day, DAY_NONE when as soon as possible. */
     int64_t quantity;
+    int64_t to_make; /* Units committed and not made yet, as far as the days tell. */
 };
 uint64_t plan_assignment_count(const struct plan *plan); /* Highest number. */
 const struct plan_assignment *plan_assignment(const struct plan *plan, uint64_t number);
@@ -78,6 +85,17 @@ uint64_t plan_next_of_need(const struct plan *plan, uint32_t need, uint64_t numb
 int64_t plan_need_promised(const struct plan *plan, uint32_t need);
 int64_t plan_offer_promised(const struct plan *plan, uint32_t offer);
 
+/* What an offer gives by slots, in the order of their days. */
+struct plan_slot {
+    int32_t first, last; /* Days, DAY_NONE both for a stock. */
+    int64_t capacity;    /* Beside commitments. */
+    int64_t used;        /* Proposed, and made in this slot. */
+    int64_t price;       /* What one unit more would save. */
+};
+uint32_t plan_slot_count(const struct plan *plan, uint32_t offer);
+struct plan_slot plan_slot(const struct plan *plan, uint32_t offer, uint32_t place);
+int64_t plan_pair_units(const struct plan *plan, uint32_t need, uint32_t offer); /* Proposed. */
+
 bool plan_is_excluded(const struct plan *plan, uint32_t need, uint32_t offer); /* By a party. */
 const struct match_rules *plan_rules(const struct plan *plan);
 
@@ -87,13 +105,14 @@ struct plan_totals {
     uint64_t assignments;    /* Live ones: not final. */
     uint64_t units_promised; /* Sum of live assignments. */
     uint64_t units_received;
+    uint64_t units_missed; /* Committed, and no longer to be made in time: capacity fell. */
     uint64_t units_wanted; /* Sum of open needs. */
     uint64_t class_wanted[CLASS_COUNT + 1], class_promised[CLASS_COUNT + 1];
 };
 void plan_totals(const struct plan *plan, struct plan_totals *totals);
 
 /* Rows: calls `put` for each that changed since the last save. Tables are the caller's base + 0
- * ... 7. */
+ * ... 8. */
 typedef void (*plan_put_row)(void *context, uint8_t table, struct bytes key, struct bytes value);
 void plan_save(struct plan *plan, plan_put_row put, void *context);
 MUST_USE enum status plan_load(struct plan *plan, uint8_t table, struct bytes key,

@@ -87,6 +87,13 @@ static uint32_t offer_index(const struct plan *plan, struct repair *repair, uint
     return repair->offer_index[offer] - 1;
 }
 
+static bool has_rest(const struct plan *plan, const struct repair *repair, uint32_t offer)
+{
+    bool is_known = offer < repair->offer_index_capacity && repair->offer_index[offer] != 0;
+
+    return is_known || plan_offer_rest(plan, offer) > 0;
+}
+
 static void add_need(struct plan *plan, struct repair *repair, uint32_t number)
 {
     const struct need *need = &plan->market->needs[number];
@@ -104,13 +111,14 @@ static void add_need(struct plan *plan, struct repair *repair, uint32_t number)
         .class_number = need->class_number,
     };
     for (size_t i = 0; i < count; i++) {
-        if (plan_offer_rest(plan, arcs[i].source) > 0) {
-            repair->pairs[repair->pair_count++] = (struct lots_pair){
-                .need = index,
-                .offer = offer_index(plan, repair, arcs[i].source),
-                .cost = arcs[i].cost,
-                .units = arcs[i].units,
-            };
+        uint32_t offer = slots_owner(&plan->slots, arcs[i].source);
+        struct lots_pair pair = {.need = index, .cost = arcs[i].cost, .units = arcs[i].units};
+        while (i + 1 < count && slots_owner(&plan->slots, arcs[i + 1].source) == offer) {
+            pair.units += arcs[++i].units; /* Another day of it. */
+        }
+        if (has_rest(plan, repair, offer)) {
+            pair.offer = offer_index(plan, repair, offer);
+            repair->pairs[repair->pair_count++] = pair;
         }
     }
 }
@@ -156,12 +164,11 @@ static void add_small_need(struct plan *plan, struct repair *repair, uint32_t nu
     }
     for (size_t i = 0; i < offers->count; i++) {
         uint32_t offer = offers->items[i];
-        if (plan->market->offers[offer].product != need->product ||
-            plan_is_excluded(plan, number, offer)) {
+        if (plan_is_excluded(plan, number, offer)) {
             continue;
         }
         struct match match = match_check(plan->market, &plan->options.rules, number, offer);
-        if (match.reason == MATCH_POSSIBLE) {
+        if (match.reason == MATCH_POSSIBLE && plan_first_use(plan, number, offer) != SLOT_NONE) {
             GROW(repair->pairs, repair->pair_capacity, pair_count + 1);
             repair->pairs[pair_count++] = (struct lots_pair){
                 .need = (uint32_t)repair->need_count,
@@ -188,7 +195,12 @@ static void add_small_needs(struct plan *plan, struct repair *repair)
     mark_fragmented(repair, &offers);
     marks_sort(&offers);
     for (size_t i = 0; i < offers.count; i++) {
-        marks_add(&products, plan->market->offers[offers.items[i]].product);
+        uint32_t asked[PRODUCT_ASKED_MAX];
+        size_t count = market_asked_products(plan->market,
+                                             plan->market->offers[offers.items[i]].product, asked);
+        for (size_t j = 0; j < count; j++) {
+            marks_add(&products, asked[j]);
+        }
     }
     marks_sort(&products);
     for (size_t i = 0; i < products.count; i++) {
@@ -268,22 +280,29 @@ static void keep_to_lots(struct plan *plan, struct plan_round *round)
 
 /* Committing. */
 
+/* The day by which a pair's goods are made: as proposed, or else the last that is on time. */
+static int32_t day_made(const struct plan *plan, const struct plan_decision *decision)
+{
+    struct plan_share share = plan_share(plan, decision->need, decision->offer);
+
+    if (share.units > 0 || plan_is_stock(plan, decision->offer)) {
+        return share.day;
+    }
+    uint32_t place = plan_first_use(plan, decision->need, decision->offer);
+    ENSURE(place != SLOT_NONE);
+    return plan_day_at(plan, decision->offer, place);
+}
+
 static uint32_t find_or_add(struct plan *plan, const struct plan_decision *decision)
 {
     uint32_t number = plan_find_unfixed(plan, decision->need, decision->offer);
 
     if (number == 0) {
-        struct match match =
-            match_check(plan->market, &plan->options.rules, decision->need, decision->offer);
-        ENSURE(match.reason == MATCH_POSSIBLE);
+        struct plan_assignment assignment = {
+            .need = decision->need, .offer = decision->offer, .day = decision->day};
+        plan_fill_match(plan, &assignment);
         plan->totals.assignments++;
-        number = plan_add_assignment(plan, &(struct plan_assignment){
-                                               .need = decision->need,
-                                               .offer = decision->offer,
-                                               .cost = match.cost,
-                                               .kilometres = match.kilometres,
-                                               .arrival = match.arrival,
-                                           });
+        number = plan_add_assignment(plan, &assignment);
     }
     return number;
 }
@@ -292,18 +311,30 @@ static uint32_t find_or_add(struct plan *plan, const struct plan_decision *decis
  * must look at both ends. */
 static void take_out(struct plan *plan, const struct plan_decision *decision)
 {
-    int64_t flowing = flow_units(plan->flow, decision->need, decision->offer);
-    int64_t common = min_i64(flowing, decision->units);
+    int64_t flowing = plan_pair_units(plan, decision->need, decision->offer);
 
-    if (common > 0) {
-        flow_fix(plan->flow, decision->need, decision->offer, common);
-    }
+    plan_fix(plan, decision->need, decision->offer, min_i64(flowing, decision->units));
     if (flowing != decision->units) {
         marks_add(&plan->touched_needs, decision->need);
         marks_add(&plan->touched_offers, decision->offer);
         GROW(plan->moved, plan->moved_capacity, plan->moved_count + 1);
         plan->moved[plan->moved_count++] = (uint64_t)decision->need << 32 | decision->offer;
     }
+}
+
+/* The repair of lots knows no days: what it moved may not fit into those of an offer. Units that
+ * can be had; 0 when that is less than a lot and not all the need wants. */
+static int64_t units_in_time(const struct plan *plan, const struct plan_decision *decision)
+{
+    const struct need *need = &plan->market->needs[decision->need];
+    int64_t lot = (int64_t)plan->market->products[need->product].lot;
+    int64_t rest = (int64_t)need->quantity - plan->needs[decision->need].fixed;
+
+    if (plan_is_stock(plan, decision->offer)) {
+        return decision->units;
+    }
+    int64_t units = min_i64(decision->units, plan_room(plan, decision->offer, decision->day));
+    return units >= lot || units == rest ? units : 0;
 }
 
 static void commit(struct plan *plan, struct plan_decision *decision)
@@ -316,14 +347,29 @@ static void commit(struct plan *plan, struct plan_decision *decision)
     assignment->state = ASSIGNMENT_COMMITTED;
     assignment->accepted_by = BOTH_ACCEPTED;
     take_out(plan, decision);
-    plan->needs[decision->need].fixed += decision->units;
-    plan->offers[decision->offer].fixed += decision->units;
-    marks_add(&plan->dirty_fixed, decision->offer);
+    plan_commit(plan, number);
     marks_add(&plan->dirty_shares, decision->need);
     marks_add(&plan->dirty_assignments, number);
     decision->assignment = number;
     decision->cost = assignment->cost;
     decision->kilometres = assignment->kilometres;
+}
+
+/* Commits what can be had, in order; the rest leaves the round. */
+static void commit_all(struct plan *plan, struct plan_round *round)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < round->count; i++) {
+        struct plan_decision decision = round->decisions[i];
+        decision.day = day_made(plan, &decision);
+        decision.units = units_in_time(plan, &decision);
+        if (decision.units > 0) {
+            commit(plan, &decision);
+            round->decisions[kept++] = decision;
+        }
+    }
+    round->count = kept;
 }
 
 void plan_round(struct plan *plan, const uint64_t *numbers, size_t count, struct plan_round *round)
@@ -332,9 +378,7 @@ void plan_round(struct plan *plan, const uint64_t *numbers, size_t count, struct
     round->fragments = 0;
     gather(plan, numbers, count, round);
     keep_to_lots(plan, round);
-    for (size_t i = 0; i < round->count; i++) {
-        commit(plan, &round->decisions[i]);
-    }
+    commit_all(plan, round);
     for (size_t i = 0; i < round->count; i++) {
         struct plan_decision *decision = &round->decisions[i];
         decision->fills_need = plan->needs[decision->need].fixed ==

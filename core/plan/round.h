@@ -15,6 +15,7 @@ struct plan_decision {
     uint64_t assignment; /* Its number. */
     int64_t units;
     uint32_t cost, kilometres;
+    int32_t day;        /* By which it is made; DAY_NONE for a stock. */
     bool fills_need;    /* Nothing is left to serve, */
     bool empties_offer; /* or to give. */
 };

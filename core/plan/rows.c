@@ -3,15 +3,19 @@
  *
  *     table  rows               value
  *     0      0: the clock       market_save
- *            1: the plan        options 8 x u32 · seq u64 · time u64 · assignments u32
+ *            1: the plan        options 11 x u32 · seq u64 · time u64 · assignments u32
  *     1-4    parties, products, needs, offers: market_save
- *     5      offers             price i64 · fixed i64
- *     6      needs              bound u32 · fixed i64 · arcs u32 · excluded u32
+ *     5      rules              market_save
+ *     6      offers             fixed i64 · first slot u32 · slots u32
+ *                               · slots x (capacity i64 · price i64 · waiting i64)
+ *     7      needs              bound u32 · fixed i64 · arcs u32 · excluded u32
  *                               · arcs x (offer u32 · cost u32 · units i64) · excluded x offer u32
- *     7      assignments        need u32 · offer u32 · state u8 · accepted by u8 · cost u32
- *                               · kilometres u32 · arrival i32 · quantity i64
+ *     8      assignments        need u32 · offer u32 · state u8 · accepted by u8 · cost u32
+ *                               · kilometres u32 · arrival i32 · quantity i64 · day i32
+ *                               · to make i64
  *
- * Capacities, tranches, lists and totals follow from them. Rows are saved when all is settled.
+ * The arcs of needs lead to slots. Tranches, lists and totals follow from them. Rows are saved when
+ * all is settled.
  */
 #include "core/plan/internal.h"
 
@@ -25,15 +29,17 @@ enum table {
     TABLE_PRODUCTS,
     TABLE_NEEDS,
     TABLE_OFFERS,
-    TABLE_PRICES,
+    TABLE_RULES, /* Before slots, whose chains depend on them. */
+    TABLE_SLOTS,
     TABLE_SHARES,
     TABLE_ASSIGNMENTS,
 };
 
 #define KEY_CLOCK 0
 #define KEY_PLAN 1
-#define OPTION_COUNT 8
+#define OPTION_COUNT 11
 #define ARC_SIZE 16
+#define SLOT_SIZE 24
 
 struct target {
     plan_put_row put;
@@ -66,8 +72,9 @@ static void list_options(const struct plan_options *options, uint32_t list[OPTIO
     const struct match_rules *rules = &options->rules;
     const uint32_t all[OPTION_COUNT] = {
         rules->per_kilometre,     rules->other_region,      rules->other_country,
-        rules->per_day_late,      rules->kept_max,          options->tranche_lots[0],
-        options->tranche_lots[1], options->tranche_lots[2],
+        rules->per_day_late,      rules->kept_max,          rules->per_substitute_rank,
+        rules->not_recyclable,    options->tranche_lots[0], options->tranche_lots[1],
+        options->tranche_lots[2], options->slot_count_max,
     };
 
     for (size_t i = 0; i < OPTION_COUNT; i++) {
@@ -89,14 +96,46 @@ static void save_plan(const struct plan *plan, struct target *target)
     put_row(target, TABLE_PLAN, KEY_PLAN);
 }
 
-static void save_price(struct plan *plan, struct target *target, uint32_t number)
+static struct saved_slot slot_now(const struct plan *plan, uint32_t slot)
 {
-    struct plan_offer *offer = &plan->offers[number];
+    return (struct saved_slot){
+        .capacity = flow_source_capacity(plan->flow, slot),
+        .price = flow_price(plan->flow, slot),
+        .waiting = flow_waiting(plan->flow, slot),
+    };
+}
 
-    offer->saved_price = flow_price(plan->flow, number);
-    put_u64(&target->value, (uint64_t)offer->saved_price);
-    put_u64(&target->value, (uint64_t)offer->fixed);
-    put_row(target, TABLE_PRICES, number);
+/* A settle may move many prices a little. */
+static bool has_moved(const struct plan *plan, const struct plan_offer *offer)
+{
+    for (uint32_t i = 0; i < offer->range.count; i++) {
+        uint32_t slot = offer->range.first + i;
+        const struct saved_slot *saved = &plan->saved_slots[slot];
+        struct saved_slot now = slot_now(plan, slot);
+        if (saved->capacity != now.capacity || saved->price != now.price ||
+            saved->waiting != now.waiting) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void save_slots(struct plan *plan, struct target *target, uint32_t number)
+{
+    const struct plan_offer *offer = &plan->offers[number];
+    struct buffer *value = &target->value;
+
+    put_u64(value, (uint64_t)offer->fixed);
+    put_u32(value, offer->range.first);
+    put_u32(value, offer->range.count);
+    for (uint32_t i = 0; i < offer->range.count; i++) {
+        struct saved_slot *saved = &plan->saved_slots[offer->range.first + i];
+        *saved = slot_now(plan, offer->range.first + i);
+        put_u64(value, (uint64_t)saved->capacity);
+        put_u64(value, (uint64_t)saved->price);
+        put_u64(value, (uint64_t)saved->waiting);
+    }
+    put_row(target, TABLE_SLOTS, number);
 }
 
 static void save_share(struct plan *plan, struct target *target, uint32_t number)
@@ -139,6 +178,8 @@ static void save_assignment(const struct plan *plan, struct target *target, uint
     put_u32(value, assignment->kilometres);
     put_u32(value, (uint32_t)assignment->arrival);
     put_u64(value, (uint64_t)assignment->quantity);
+    put_u32(value, (uint32_t)assignment->day);
+    put_u64(value, (uint64_t)assignment->to_make);
     put_row(target, TABLE_ASSIGNMENTS, number);
 }
 
@@ -166,10 +207,10 @@ void plan_save(struct plan *plan, plan_put_row put, void *context)
     save_things(plan, &target, MARKET_PRODUCT, TABLE_PRODUCTS, &plan->dirty_products);
     save_things(plan, &target, MARKET_NEED, TABLE_NEEDS, &plan->dirty_needs);
     save_things(plan, &target, MARKET_OFFER, TABLE_OFFERS, &plan->dirty_offers);
-    for (uint32_t i = 0; i < offer_count; i++) { /* A settle may move many prices a little. */
-        if (marks_has(&plan->dirty_fixed, i) ||
-            plan->offers[i].saved_price != flow_price(plan->flow, i)) {
-            save_price(plan, &target, i);
+    save_things(plan, &target, MARKET_RULE, TABLE_RULES, &plan->dirty_rules);
+    for (uint32_t i = 0; i < offer_count; i++) {
+        if (marks_has(&plan->dirty_fixed, i) || has_moved(plan, &plan->offers[i])) {
+            save_slots(plan, &target, i);
         }
     }
     marks_clear(&plan->dirty_fixed);
@@ -240,9 +281,12 @@ static void load_options(struct plan_options *options, struct source *source)
     options->rules.other_country = get_u32(source);
     options->rules.per_day_late = get_u32(source);
     options->rules.kept_max = get_u32(source);
+    options->rules.per_substitute_rank = get_u32(source);
+    options->rules.not_recyclable = get_u32(source);
     for (size_t i = 0; i < COUNT_OF(options->tranche_lots); i++) {
         options->tranche_lots[i] = get_u32(source);
     }
+    options->slot_count_max = get_u32(source);
 }
 
 static enum status load_plan(struct plan *plan, struct source source)
@@ -254,7 +298,8 @@ static enum status load_plan(struct plan *plan, struct source source)
     plan->time_ms = get_u64(&source);
     uint32_t count = get_u32(&source);
     if (!is_read(&source) || count == UINT32_MAX || options.rules.kept_max < 1 ||
-        options.rules.kept_max > MATCH_KEPT_MAX) {
+        options.rules.kept_max > MATCH_KEPT_MAX || options.slot_count_max < 1 ||
+        options.slot_count_max > SLOT_COUNT_MAX) {
         return STATUS_CORRUPT;
     }
     plan->options = options;
@@ -264,23 +309,65 @@ static enum status load_plan(struct plan *plan, struct source source)
     return STATUS_OK;
 }
 
-static enum status load_price(struct plan *plan, uint32_t number, struct source source)
+static bool load_slot(struct plan *plan, uint32_t slot, struct source *source)
 {
-    int64_t price = (int64_t)get_u64(&source);
-    int64_t fixed = (int64_t)get_u64(&source);
+    struct saved_slot saved = {.capacity = (int64_t)get_u64(source)};
 
-    if (!is_read(&source) || number >= plan->market->offer_ids.count || price < 0 ||
-        !is_quantity(fixed)) {
+    saved.price = (int64_t)get_u64(source);
+    saved.waiting = (int64_t)get_u64(source);
+    if (!is_quantity(saved.capacity) || saved.price < 0 ||
+        saved.price > FLOW_LEVEL_MAX * FLOW_WEIGHT_STEP || saved.waiting < 0 ||
+        saved.waiting > FLOW_UNITS_MAX * SLOT_COUNT_MAX) {
+        return false;
+    }
+    plan->saved_slots[slot] = saved;
+    flow_restore_source(plan->flow, slot, saved.capacity, saved.price);
+    return true;
+}
+
+/* The chain follows from the days. */
+static bool load_chain(struct plan *plan, uint32_t number)
+{
+    struct plan_offer *offer = &plan->offers[number];
+
+    offer->is_cut = plan_is_cut(plan, number, offer->days);
+    for (uint32_t i = 0; i < offer->range.count; i++) {
+        uint32_t slot = offer->range.first + i;
+        uint32_t place = slot_place(offer->range, offer->days, slot);
+        uint32_t next = place == SLOT_NONE ? FLOW_NONE : plan_follows(plan, number, place);
+        if (next != FLOW_NONE) {
+            flow_restore_waiting(plan->flow, slot, next, plan->saved_slots[slot].waiting);
+        } else if (plan->saved_slots[slot].waiting != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum status load_slots(struct plan *plan, uint32_t number, struct source source)
+{
+    int64_t fixed = (int64_t)get_u64(&source);
+    struct slot_range range = {.first = get_u32(&source)};
+
+    range.count = get_u32(&source);
+    if (source.is_short || number >= plan->market->offer_ids.count || !is_quantity(fixed) ||
+        range.count > SLOT_COUNT_MAX || source.rest.size != range.count * SLOT_SIZE ||
+        !slots_take_again(&plan->slots, number, range)) {
         return STATUS_CORRUPT;
     }
     struct plan_offer *offer = &plan->offers[number];
     offer->fixed = fixed;
-    offer->saved_price = price;
-    offer->capacity =
-        plan_offer_is_active(plan, number) ? (int64_t)plan->market->offers[number].capacity : 0;
-    flow_restore_source(plan->flow, number, plan_offer_rest(plan, number), price);
+    offer->range = range;
+    offer->days = plan_offer_days(plan, number);
+    offer->capacity = plan_capacity(plan, number);
+    GROW(plan->saved_slots, plan->saved_slot_capacity, plan->slots.end);
+    for (uint32_t i = 0; i < range.count; i++) {
+        if (!load_slot(plan, range.first + i, &source)) {
+            return STATUS_CORRUPT;
+        }
+    }
     plan_count_offer(plan, number);
-    return STATUS_OK;
+    return load_chain(plan, number) ? STATUS_OK : STATUS_CORRUPT;
 }
 
 static bool load_arcs(struct plan *plan, size_t count, struct source *source)
@@ -291,7 +378,7 @@ static bool load_arcs(struct plan *plan, size_t count, struct source *source)
         arc->source = get_u32(source);
         arc->cost = get_u32(source);
         arc->units = (int64_t)get_u64(source);
-        if (arc->source >= plan->market->offer_ids.count || arc->cost > COST_MAX ||
+        if (slots_owner(&plan->slots, arc->source) == SLOT_NONE || arc->cost > COST_MAX ||
             !is_quantity(arc->units) || (i > 0 && arc->source <= arc[-1].source)) {
             return false;
         }
@@ -322,6 +409,12 @@ static enum status load_share(struct plan *plan, uint32_t number, struct source 
     return STATUS_OK;
 }
 
+/* Only commitments of a line are still to be made. */
+static bool is_to_make(const struct plan *plan, const struct plan_assignment *assignment)
+{
+    return life_is_fixed(assignment->state) && !plan_is_stock(plan, assignment->offer);
+}
+
 static enum status load_assignment(struct plan *plan, uint32_t number, struct source source)
 {
     struct plan_assignment assignment = {.need = get_u32(&source)};
@@ -333,11 +426,15 @@ static enum status load_assignment(struct plan *plan, uint32_t number, struct so
     assignment.kilometres = get_u32(&source);
     assignment.arrival = (int32_t)get_u32(&source);
     assignment.quantity = (int64_t)get_u64(&source);
+    assignment.day = (int32_t)get_u32(&source);
+    assignment.to_make = (int64_t)get_u64(&source);
     if (!is_read(&source) || number == 0 || number > plan->assignment_count ||
         assignment.need >= plan->market->need_ids.count ||
         assignment.offer >= plan->market->offer_ids.count ||
         assignment.state < ASSIGNMENT_PROPOSED || assignment.state > ASSIGNMENT_CANCELLED ||
-        assignment.quantity == 0 || !is_quantity(assignment.quantity)) {
+        assignment.quantity == 0 || !is_quantity(assignment.quantity) || assignment.to_make < 0 ||
+        assignment.to_make > assignment.quantity ||
+        (assignment.to_make > 0 && !is_to_make(plan, &assignment))) {
         return STATUS_CORRUPT;
     }
     plan->assignments[number] = assignment;
@@ -377,8 +474,10 @@ enum status plan_load(struct plan *plan, uint8_t table, struct bytes key, struct
         return load_thing(plan, MARKET_NEED, number, value);
     case TABLE_OFFERS:
         return load_thing(plan, MARKET_OFFER, number, value);
-    case TABLE_PRICES:
-        return load_price(plan, number, source);
+    case TABLE_RULES:
+        return load_thing(plan, MARKET_RULE, number, value);
+    case TABLE_SLOTS:
+        return load_slots(plan, number, source);
     case TABLE_SHARES:
         return load_share(plan, number, source);
     case TABLE_ASSIGNMENTS:
@@ -387,7 +486,8 @@ enum status plan_load(struct plan *plan, uint8_t table, struct bytes key, struct
     UNREACHABLE();
 }
 
-/* Puts the assignments into the lists of their needs. Fixed units are summed up in `fixed`. */
+/* Puts the assignments into the lists of their needs and offers. Fixed units are summed up in
+ * `fixed`. */
 static bool link_assignments(struct plan *plan, int64_t *fixed)
 {
     for (uint32_t number = 1; number <= plan->assignment_count; number++) {
@@ -404,6 +504,9 @@ static bool link_assignments(struct plan *plan, int64_t *fixed)
             return false;
         }
         plan_link(plan, number);
+        if (assignment->to_make > 0) {
+            plan_book(plan, number);
+        }
         fixed[assignment->offer] += life_is_fixed(assignment->state) ? assignment->quantity : 0;
         plan->totals.assignments += !is_received;
         plan->totals.units_promised += is_received ? 0 : (uint64_t)assignment->quantity;
@@ -424,12 +527,31 @@ static bool need_agrees(const struct plan *plan, uint32_t number)
             fixed += assignment->quantity;
             continue;
         }
-        if (flow_units(plan->flow, number, assignment->offer) != assignment->quantity) {
+        struct plan_share share = plan_share(plan, number, assignment->offer);
+        if (share.units != assignment->quantity || share.day != assignment->day) {
             return false;
         }
         units += assignment->quantity;
     }
     return fixed == plan->needs[number].fixed && units == flow_sink_served(plan->flow, number);
+}
+
+/* The slots have what the commitments leave. */
+static bool offer_agrees(struct plan *plan, uint32_t number)
+{
+    struct plan_offer *offer = &plan->offers[number];
+    int64_t capacities[SLOT_COUNT_MAX];
+
+    offer->missed = plan_capacities(plan, number, capacities);
+    plan->totals.units_missed += (uint64_t)offer->missed;
+    for (uint32_t i = 0; i < offer->range.count; i++) {
+        uint32_t slot = offer->range.first + i;
+        if (flow_source_capacity(plan->flow, slot) != capacities[i] ||
+            flow_source_used(plan->flow, slot) > capacities[i]) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool all_agree(struct plan *plan, int64_t *fixed)
@@ -439,7 +561,7 @@ static bool all_agree(struct plan *plan, int64_t *fixed)
     if (!link_assignments(plan, fixed)) {
         return false;
     }
-    if (flow_source_count(plan->flow) != market->offer_ids.count ||
+    if (flow_source_count(plan->flow) != plan->slots.end ||
         flow_sink_count(plan->flow) != market->need_ids.count) {
         return false;
     }
@@ -450,9 +572,12 @@ static bool all_agree(struct plan *plan, int64_t *fixed)
         plan_count_need(plan, need);
     }
     for (uint32_t offer = 0; offer < market->offer_ids.count; offer++) {
-        if (fixed[offer] != plan->offers[offer].fixed ||
-            flow_source_used(plan->flow, offer) > flow_source_capacity(plan->flow, offer)) {
+        if (fixed[offer] != plan->offers[offer].fixed || !offer_agrees(plan, offer)) {
             return false;
+        }
+        const struct offer *known = &market->offers[offer];
+        if (plan_is_stock(plan, offer)) {
+            plan->stock_lead_max = (uint32_t)max_u64(plan->stock_lead_max, known->lead_days);
         }
     }
     return true;
@@ -464,6 +589,7 @@ enum status plan_loaded(struct plan *plan)
     bool is_good = all_agree(plan, fixed);
 
     free(fixed);
+    slots_find_gaps(&plan->slots);
     for (uint32_t i = 0; i < plan->market->product_ids.count; i++) {
         plan->products[i].reach_max = INT64_MAX; /* Not known yet. */
     }

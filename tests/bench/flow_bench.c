@@ -1,62 +1,65 @@
 /*
- * flow_bench.c - CPU microseconds until the flow is optimal again after a change.
+ * flow_bench.c - what it costs to keep a flow optimal, beside LEMON's NetworkSimplex.
  *
- *     flow_bench [--needs N] [--lines L] [--load X] [--arcs K] [--tranches T] [--seed S]
- *     flow_bench --late 1 [--seed S]
+ *     flow_bench [--needs N] [--lines L] [--products P] [--days D] [--load X] [--seed S]
+ *                [--modes events,load,batch,lemon,lemon_split] [--dimacs FILE]
+ *     flow_bench --check
  *
- * The first loads N sinks one by one, each with the K nearest of L sources and heavy-tailed units
- * in five classes, demand X times the capacity; then 10,000 mixed events: sinks go, come back and
- * change their size, sources change their capacity. The second is scarcity at its worst: 17
- * networks of 2,000 sinks, up to 40 arcs each, four tranches, and then 94 sources for each network
- * arrive one by one, with 1 % of the demand. One line of JSON for each phase.
+ * The networks are those of support/flow_instance.h with 24 arcs a need; load is demand over
+ * capacity, and without --load it is 0.8, 1.1 and 2.0 in turn. Every mode runs in a process of its
+ * own, so that memory is its own, and prints one line of JSON, `unserved` from class 1 to 5:
+ *
+ *     lemon, lemon_split   LEMON from the lists of the instance to the solution: one network, or
+ *                          each connected component by itself
+ *     batch                core/flow, everything set before one settle
+ *     load                 core/flow, needs inserted and settled one by one
+ *     events               10,000 changes after a batch: needs go and come back, ask for more or
+ *                          less, capacities rise and fall
+ *
+ * Times are processor time, rss_mb is the peak of the whole process, instance included. Every flow
+ * has to pass its certificate and the objectives have to be the same, or the program fails. The
+ * ratios that matter come last, on standard error. --check compares the generator with known
+ * digests, --dimacs writes the network.
  */
 #include "core/flow/flow.h"
+#include "tests/bench/support/flow_instance.h"
+#include "tests/bench/support/flow_lemon.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #define EVENT_COUNT 10000
-#define CLASS_COUNT 5
-#define ARC_MAX 64
-#define LATE_NETWORKS 17
-#define LATE_SINKS 2000
-#define LATE_SOURCES 94
-#define LATE_ARCS 40
+#define DEGREE 24
+
+__extension__ typedef __int128 wide;
+
+enum mode { MODE_LEMON_SPLIT, MODE_LEMON, MODE_BATCH, MODE_LOAD, MODE_EVENTS, MODE_COUNT };
+
+static const char *const mode_names[MODE_COUNT] = {"lemon_split", "lemon", "batch", "load",
+                                                   "events"};
 
 struct options {
-    uint64_t needs;
-    uint64_t lines;
-    double load;
-    uint64_t arcs;
-    uint64_t tranches;
-    uint64_t seed;
-    uint64_t late;
+    struct flow_instance_options instance;
+    double load; /* 0: all three. */
+    const char *modes;
+    const char *dimacs;
 };
 
-struct place {
-    double x;
-    double y;
-};
-
-struct demand {
-    struct flow_tranche tranches[FLOW_TRANCHE_COUNT_MAX];
-    size_t tranche_count;
-    int64_t units;
-    uint32_t sources[ARC_MAX];
-    uint32_t costs[ARC_MAX];
-    size_t arc_count;
-};
-
-struct instance {
-    struct demand *demands;
-    size_t demand_count;
-    int64_t *capacities;
-    struct place *places;
-    size_t source_count;
+struct result {
+    bool is_there;
+    uint64_t count;
+    double seconds;
+    double mean_us;
+    double p50_us;
+    double p99_us;
+    double max_us;
+    double rss_mb;
+    struct flow_objective objective;
 };
 
 struct times {
@@ -65,17 +68,20 @@ struct times {
     size_t count;
 };
 
-static uint64_t random_state;
+/* What events change. */
+struct market {
+    struct flow *flow;
+    const struct flow_instance *instance;
+    int64_t *units;
+    int64_t *capacities;
+    uint32_t away; /* The need that is not in the network. */
+    uint64_t random;
+};
 
-static uint64_t random_next(void)
+static uint64_t random_below(struct market *market, uint64_t limit)
 {
-    random_state += 0x9e3779b97f4a7c15u;
-    return hash_u64(random_state);
-}
-
-static double random_unit(void)
-{
-    return ((double)(random_next() >> 11) + 0.5) * 0x1p-53;
+    market->random += 0x9e3779b97f4a7c15u;
+    return hash_u64(market->random) % limit;
 }
 
 static double now_us(void)
@@ -86,14 +92,10 @@ static double now_us(void)
     return (double)at.tv_sec * 1e6 + (double)at.tv_nsec / 1e3;
 }
 
-static void settle_timed(struct flow *flow, struct times *times)
+static void note_time(struct times *times, double start)
 {
-    double start = now_us();
-
-    flow_settle(flow);
     GROW(times->items, times->capacity, times->count + 1);
     times->items[times->count++] = now_us() - start;
-    flow_clear_changes(flow);
 }
 
 static int compare_times(const void *left, const void *right)
@@ -104,278 +106,390 @@ static int compare_times(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-static void print_objective(const struct flow *flow)
-{
-    struct flow_objective objective;
-    int64_t unserved = 0;
-
-    flow_objective(flow, &objective);
-    for (size_t i = 0; i <= FLOW_LEVEL_MAX; i++) {
-        unserved += objective.unserved[i];
-    }
-    printf(",\"unserved\":%lld,\"cost\":%lld", (long long)unserved, (long long)objective.cost);
-}
-
-static void print_times(const char *phase, const struct options *options, struct times *times,
-                        const struct flow *flow)
+static void sum_up(struct times *times, struct result *result)
 {
     double sum = 0;
-    struct rusage usage;
 
     qsort(times->items, times->count, sizeof *times->items, compare_times);
     for (size_t i = 0; i < times->count; i++) {
         sum += times->items[i];
     }
-    getrusage(RUSAGE_SELF, &usage);
-    printf("{\"phase\":\"%s\",\"needs\":%llu,\"lines\":%llu,\"load\":%.2f,\"events\":%zu,"
-           "\"total_s\":%.3f,\"mean_us\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,"
-           "\"peak_mb\":%ld",
-           phase, (unsigned long long)options->needs, (unsigned long long)options->lines,
-           options->load, times->count, sum / 1e6, sum / (double)times->count,
-           times->items[times->count / 2], times->items[times->count * 99 / 100],
-           times->items[times->count - 1], usage.ru_maxrss / 1024);
-    if (flow != NULL) {
-        print_objective(flow);
-    }
-    printf("}\n");
-    fflush(stdout);
-    times->count = 0;
+    result->count = times->count;
+    result->seconds = sum / 1e6;
+    result->mean_us = sum / (double)times->count;
+    result->p50_us = times->items[times->count / 2];
+    result->p99_us = times->items[times->count * 99 / 100];
+    result->max_us = times->items[times->count - 1];
+    free(times->items);
 }
 
-/* Cuts units into the tranches 1, 3, 12, rest; or takes them as one. */
-static void cut(struct demand *demand, int64_t class, uint64_t tranche_count)
+static void set_slots(struct flow *flow, const struct flow_instance *instance)
 {
-    static const int64_t sizes[] = {1, 3, 12, INT64_MAX};
-    int64_t left = demand->units;
-
-    for (uint64_t i = 0; i < tranche_count && left > 0; i++) {
-        int64_t units = i + 1 == tranche_count ? left : min_i64(left, sizes[i]);
-        int64_t level =
-            (CLASS_COUNT - class) * (int64_t)tranche_count + (int64_t)(tranche_count - i);
-        demand->tranches[demand->tranche_count++] =
-            (struct flow_tranche){.units = units, .weight = level * FLOW_WEIGHT_STEP};
-        left -= units;
+    for (size_t i = 0; i < instance->slot_count; i++) {
+        flow_set_source(flow, (uint32_t)i, instance->capacities[i]);
     }
-}
-
-struct near {
-    double distance;
-    uint32_t source;
-};
-
-static int compare_near(const void *left, const void *right)
-{
-    const struct near *a = left;
-    const struct near *b = right;
-
-    if (a->distance != b->distance) {
-        return a->distance < b->distance ? -1 : 1;
-    }
-    return a->source < b->source ? -1 : a->source > b->source;
-}
-
-/* The nearest `count` of all, kept in order while walking. */
-static void connect(struct instance *instance, struct demand *demand, size_t count)
-{
-    ENSURE(count > 0);
-    struct near near[ARC_MAX];
-    size_t kept = 0;
-    double x = random_unit() * 10000;
-    double y = random_unit() * 10000;
-
-    for (uint32_t i = 0; i < instance->source_count; i++) {
-        double distance = hypot(instance->places[i].x - x, instance->places[i].y - y);
-        if (kept == count && distance >= near[kept - 1].distance) {
-            continue;
+    for (size_t i = 0; i < instance->slot_count; i++) {
+        if (flow_instance_waits(instance, i)) {
+            flow_set_next(flow, (uint32_t)i, (uint32_t)i + 1);
         }
-        size_t at = kept < count ? kept++ : kept - 1;
-        for (; at > 0 && near[at - 1].distance > distance; at--) {
-            near[at] = near[at - 1];
-        }
-        near[at] = (struct near){.distance = distance, .source = i};
     }
-    qsort(near, kept, sizeof *near, compare_near);
-    for (size_t i = 0; i < kept; i++) {
-        demand->sources[i] = near[i].source;
-        demand->costs[i] = (uint32_t)near[i].distance;
-    }
-    demand->arc_count = kept;
 }
 
-static void draw_instance(struct instance *instance, const struct options *options)
+static struct flow_tranche tranche_of(const struct flow_instance *instance, uint32_t need,
+                                      int64_t units)
 {
-    double demand_sum = 0;
-    double weight_sum = 0;
-
-    instance->demand_count = options->needs;
-    instance->source_count = options->lines;
-    instance->demands = memory_take(options->needs, sizeof *instance->demands);
-    instance->capacities = memory_take(options->lines, sizeof *instance->capacities);
-    instance->places = memory_take(options->lines, sizeof *instance->places);
-    double *weights = memory_take(options->lines, sizeof *weights);
-    for (size_t i = 0; i < options->lines; i++) {
-        instance->places[i] = (struct place){random_unit() * 10000, random_unit() * 10000};
-        weights[i] = pow(random_unit(), -0.7);
-        weight_sum += weights[i];
-    }
-    for (size_t i = 0; i < options->needs; i++) {
-        struct demand *demand = &instance->demands[i];
-        demand->units = (int64_t)fmin(20000, 10 * pow(random_unit(), -0.8));
-        demand_sum += (double)demand->units;
-        cut(demand, 1 + (int64_t)(random_next() % CLASS_COUNT), options->tranches);
-        connect(instance, demand,
-                options->late ? 1 + random_next() % options->arcs : options->arcs);
-    }
-    for (size_t i = 0; i < options->lines; i++) {
-        instance->capacities[i] =
-            1 + (int64_t)(weights[i] / weight_sum * demand_sum / options->load);
-    }
-    free(weights);
+    return (struct flow_tranche){
+        .units = units, .weight = flow_instance_level(&instance->needs[need]) * FLOW_WEIGHT_STEP};
 }
 
-static void free_instance(struct instance *instance)
+static void set_units(struct flow *flow, const struct flow_instance *instance, uint32_t need,
+                      int64_t units)
 {
-    free(instance->demands);
-    free(instance->capacities);
-    free(instance->places);
+    struct flow_tranche tranche = tranche_of(instance, need, units);
+
+    flow_set_sink(flow, need, &tranche, 1);
 }
 
-static void insert(struct flow *flow, const struct instance *instance, uint32_t sink)
+static void set_need(struct flow *flow, const struct flow_instance *instance, uint32_t need)
 {
-    const struct demand *demand = &instance->demands[sink];
+    struct flow_tranche tranche = tranche_of(instance, need, instance->needs[need].units);
+    struct flow_arc arcs[DEGREE];
+    size_t count = 0;
 
-    flow_set_sink(flow, sink, demand->tranches, demand->tranche_count);
-    for (size_t i = 0; i < demand->arc_count; i++) {
-        flow_set_arc(flow, sink, demand->sources[i], demand->costs[i]);
+    for (size_t i = flow_instance_arcs_start(instance, need); i < instance->needs[need].arcs_end;
+         i++) {
+        arcs[count++] =
+            (struct flow_arc){.source = instance->arcs[i].slot, .cost = instance->arcs[i].cost};
     }
+    flow_load_sink(flow, need, &tranche, 1, arcs, count);
 }
 
-static void mixed_event(struct flow *flow, struct instance *instance, uint32_t *away)
-{
-    uint32_t sink = (uint32_t)(random_next() % instance->demand_count);
-    uint32_t source = (uint32_t)(random_next() % instance->source_count);
-    struct demand *demand = &instance->demands[sink];
-    struct flow_tranche *last = &demand->tranches[demand->tranche_count - 1];
-
-    switch (random_next() % 4) {
-    case 0:
-        flow_set_sink(flow, *away, instance->demands[*away].tranches,
-                      instance->demands[*away].tranche_count);
-        flow_set_sink(flow, sink, NULL, 0);
-        *away = sink;
-        break;
-    case 1:
-        last->units = 1 + (int64_t)((double)last->units * (0.5 + random_unit()));
-        flow_set_sink(flow, sink, demand->tranches, demand->tranche_count);
-        break;
-    case 2:
-        instance->capacities[source] =
-            (int64_t)((double)instance->capacities[source] * (0.5 + random_unit()));
-        flow_set_source(flow, source, instance->capacities[source]);
-        break;
-    default:
-        flow_remove_arc(flow, sink, demand->sources[0]);
-        flow_settle(flow);
-        flow_set_arc(flow, sink, demand->sources[0], demand->costs[0]);
-        break;
-    }
-}
-
-static void check(const struct flow *flow)
+static void conclude(const struct flow *flow, struct result *result)
 {
     char problem[160];
 
+    flow_objective(flow, &result->objective);
     if (!flow_certify(flow, problem)) {
-        fprintf(stderr, "%s\n", problem);
+        fprintf(stderr, "flow_bench: %s\n", problem);
         exit(EXIT_FAILURE);
     }
 }
 
-static void run_load(const struct options *options)
+static struct flow *fill(const struct flow_instance *instance)
 {
     struct flow *flow;
-    struct instance instance = {0};
-    struct times times = {0};
-    uint32_t away = 0;
 
-    draw_instance(&instance, options);
     flow_open(&flow);
-    for (uint32_t i = 0; i < instance.source_count; i++) {
-        flow_set_source(flow, i, instance.capacities[i]);
+    set_slots(flow, instance);
+    for (uint32_t i = 0; i < instance->need_count; i++) {
+        set_need(flow, instance, i);
     }
-    for (uint32_t i = 0; i < instance.demand_count; i++) {
-        insert(flow, &instance, i);
-        settle_timed(flow, &times);
-    }
-    check(flow);
-    print_times("load one by one", options, &times, flow);
-    for (size_t i = 0; i < EVENT_COUNT; i++) {
-        mixed_event(flow, &instance, &away);
-        settle_timed(flow, &times);
-    }
-    check(flow);
-    print_times("mixed events", options, &times, flow);
-    flow_close(flow);
-    flow_open(&flow);
-    for (uint32_t i = 0; i < instance.source_count; i++) {
-        flow_set_source(flow, i, instance.capacities[i]);
-    }
-    for (uint32_t i = 0; i < instance.demand_count; i++) {
-        if (i != away) {
-            insert(flow, &instance, i);
-        }
-    }
-    settle_timed(flow, &times);
-    check(flow);
-    print_times("bulk load", options, &times, flow);
-    flow_close(flow);
-    free_instance(&instance);
-    free(times.items);
+    flow_settle(flow);
+    return flow;
 }
 
-/* A source arrives with all its arcs. */
-static void arrive(struct flow *flow, const struct instance *instance, uint32_t source)
-{
-    flow_set_source(flow, source, instance->capacities[source]);
-    for (uint32_t i = 0; i < instance->demand_count; i++) {
-        const struct demand *demand = &instance->demands[i];
-        for (size_t j = 0; j < demand->arc_count; j++) {
-            if (demand->sources[j] == source) {
-                flow_set_arc(flow, i, source, demand->costs[j]);
-            }
-        }
-    }
-}
-
-static void run_late(struct options options)
+static void run_batch(const struct flow_instance *instance, struct result *result)
 {
     struct times times = {0};
+    double start = now_us();
+    struct flow *flow = fill(instance);
 
-    options.needs = LATE_SINKS;
-    options.lines = LATE_SOURCES;
-    options.arcs = LATE_ARCS;
-    options.tranches = 4;
-    options.load = 100;
-    for (size_t i = 0; i < LATE_NETWORKS; i++) {
-        struct flow *flow;
-        struct instance instance = {0};
-        draw_instance(&instance, &options);
-        flow_open(&flow);
-        for (uint32_t sink = 0; sink < instance.demand_count; sink++) {
-            flow_set_sink(flow, sink, instance.demands[sink].tranches,
-                          instance.demands[sink].tranche_count);
-        }
+    note_time(&times, start);
+    sum_up(&times, result);
+    conclude(flow, result);
+    flow_close(flow);
+}
+
+static void run_load(const struct flow_instance *instance, struct result *result)
+{
+    struct times times = {0};
+    struct flow *flow;
+
+    flow_open(&flow);
+    set_slots(flow, instance);
+    for (uint32_t i = 0; i < instance->need_count; i++) {
+        double start = now_us();
+        set_need(flow, instance, i);
         flow_settle(flow);
-        for (uint32_t source = 0; source < instance.source_count; source++) {
-            arrive(flow, &instance, source);
-            settle_timed(flow, &times);
-        }
-        check(flow);
-        flow_close(flow);
-        free_instance(&instance);
+        flow_clear_changes(flow);
+        note_time(&times, start);
     }
-    print_times("late sources", &options, &times, NULL);
-    free(times.items);
+    sum_up(&times, result);
+    conclude(flow, result);
+    flow_close(flow);
+}
+
+/* Half as much to half as much again. */
+static int64_t resize(struct market *market, int64_t units)
+{
+    return 1 + units * (int64_t)(500 + random_below(market, 1001)) / 1000;
+}
+
+static void change_something(struct market *market)
+{
+    uint32_t need = (uint32_t)random_below(market, market->instance->need_count);
+    uint32_t slot = (uint32_t)random_below(market, market->instance->slot_count);
+
+    switch (random_below(market, 4)) {
+    case 0:
+        if (market->away != need) {
+            set_units(market->flow, market->instance, market->away, market->units[market->away]);
+            flow_set_sink(market->flow, need, NULL, 0);
+            market->away = need;
+        }
+        break;
+    case 1:
+    case 2:
+        market->units[need] = resize(market, market->units[need]);
+        if (market->away != need) {
+            set_units(market->flow, market->instance, need, market->units[need]);
+        }
+        break;
+    default:
+        market->capacities[slot] = resize(market, market->capacities[slot]);
+        flow_set_source(market->flow, slot, market->capacities[slot]);
+        break;
+    }
+}
+
+static void open_market(struct market *market, const struct flow_instance *instance)
+{
+    *market = (struct market){.instance = instance, .random = 1};
+    market->units = memory_take(instance->need_count, sizeof *market->units);
+    market->capacities = memory_take(instance->slot_count, sizeof *market->capacities);
+    for (size_t i = 0; i < instance->need_count; i++) {
+        market->units[i] = instance->needs[i].units;
+    }
+    memcpy(market->capacities, instance->capacities,
+           instance->slot_count * sizeof *market->capacities);
+    market->flow = fill(instance);
+    flow_set_sink(market->flow, market->away, NULL, 0);
+    flow_settle(market->flow);
+    flow_clear_changes(market->flow);
+}
+
+static void run_events(const struct flow_instance *instance, struct result *result)
+{
+    struct times times = {0};
+    struct market market;
+
+    open_market(&market, instance);
+    for (size_t i = 0; i < EVENT_COUNT; i++) {
+        double start = now_us();
+        change_something(&market);
+        flow_settle(market.flow);
+        flow_clear_changes(market.flow);
+        note_time(&times, start);
+    }
+    sum_up(&times, result);
+    conclude(market.flow, result);
+    flow_close(market.flow);
+    free(market.units);
+    free(market.capacities);
+}
+
+static void run_lemon(const struct flow_instance *instance, bool split, struct result *result)
+{
+    struct times times = {0};
+    double start = now_us();
+
+    flow_lemon_solve(instance, split, &result->objective);
+    note_time(&times, start);
+    sum_up(&times, result);
+}
+
+static void run_mode(enum mode mode, const struct flow_instance *instance, struct result *result)
+{
+    struct rusage usage;
+
+    switch (mode) {
+    case MODE_LEMON_SPLIT:
+    case MODE_LEMON:
+        run_lemon(instance, mode == MODE_LEMON_SPLIT, result);
+        break;
+    case MODE_BATCH:
+        run_batch(instance, result);
+        break;
+    case MODE_LOAD:
+        run_load(instance, result);
+        break;
+    case MODE_EVENTS:
+        run_events(instance, result);
+        break;
+    case MODE_COUNT:
+        UNREACHABLE();
+    }
+    ENSURE(getrusage(RUSAGE_SELF, &usage) == 0);
+    result->rss_mb = (double)usage.ru_maxrss * 1024 / 1e6;
+    result->is_there = true;
+}
+
+/* In a process of its own. */
+static void run_apart(enum mode mode, const struct flow_instance *instance, struct result *result)
+{
+    int ends[2];
+    int status = 0;
+
+    ENSURE(pipe(ends) == 0);
+    pid_t child = fork();
+    ENSURE(child >= 0);
+    if (child == 0) {
+        run_mode(mode, instance, result);
+        ENSURE(write(ends[1], result, sizeof *result) == (ssize_t)sizeof *result);
+        exit(EXIT_SUCCESS);
+    }
+    close(ends[1]);
+    bool arrived = read(ends[0], result, sizeof *result) == (ssize_t)sizeof *result;
+    close(ends[0]);
+    ENSURE(waitpid(child, &status, 0) == child);
+    if (!arrived || status != 0) {
+        fprintf(stderr, "flow_bench: %s failed\n", mode_names[mode]);
+        exit(EXIT_FAILURE);
+    }
+}
+
+static void print_cost(wide value)
+{
+    if (value >= 10) {
+        print_cost(value / 10);
+    }
+    printf("%d", (int)(value % 10));
+}
+
+static void print_result(const struct options *options, enum mode mode, const struct result *result)
+{
+    printf("{\"bench\":\"flow\",\"mode\":\"%s\",\"needs\":%llu,\"lines\":%llu,\"products\":%llu,"
+           "\"days\":%llu,\"load\":%.2f,\"seed\":%llu,\"count\":%llu,\"mean_us\":%.1f,"
+           "\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,\"seconds\":%.4f,\"rss_mb\":%.1f,"
+           "\"unserved\":[",
+           mode_names[mode], (unsigned long long)options->instance.needs,
+           (unsigned long long)options->instance.lines,
+           (unsigned long long)options->instance.products,
+           (unsigned long long)options->instance.days, options->load,
+           (unsigned long long)options->instance.seed, (unsigned long long)result->count,
+           result->mean_us, result->p50_us, result->p99_us, result->max_us, result->seconds,
+           result->rss_mb);
+    for (int level = FLOW_INSTANCE_CLASSES; level > 0; level--) {
+        printf("%s%lld", level < FLOW_INSTANCE_CLASSES ? "," : "",
+               (long long)result->objective.unserved[level]);
+    }
+    printf("],\"cost\":");
+    print_cost(result->objective.cost);
+    printf("}\n");
+    fflush(stdout);
+}
+
+/* All but events, which leave another network behind. */
+static void compare(const struct result results[MODE_COUNT])
+{
+    const struct result *first = NULL;
+
+    for (enum mode mode = 0; mode < MODE_EVENTS; mode++) {
+        const struct flow_objective *objective = &results[mode].objective;
+        if (!results[mode].is_there) {
+            continue;
+        }
+        if (first == NULL) {
+            first = &results[mode];
+        }
+        if (objective->cost != first->objective.cost ||
+            memcmp(objective->unserved, first->objective.unserved, sizeof objective->unserved) !=
+                0) {
+            fprintf(stderr, "flow_bench: another objective in mode %s\n", mode_names[mode]);
+            exit(EXIT_FAILURE);
+        }
+    }
+}
+
+/* How often `part` goes into `whole`, and the least that is aimed at, if anything. */
+static void print_ratio(const char *name, double whole, double part, double aim)
+{
+    if (part <= 0 || whole <= 0) {
+        return;
+    }
+    fprintf(stderr, "  %-34s %10.1f", name, whole / part);
+    if (aim > 0) {
+        fprintf(stderr, "  aim %6.0f  %s", aim, whole / part >= aim ? "met" : "missed");
+    }
+    fprintf(stderr, "\n");
+}
+
+static void print_ratios(const struct options *options, const struct result results[MODE_COUNT])
+{
+    const struct result *events = &results[MODE_EVENTS];
+    const struct result *batch = &results[MODE_BATCH];
+    double one = results[MODE_LEMON].seconds * 1e6;
+    double split = results[MODE_LEMON_SPLIT].seconds * 1e6;
+    bool large = options->instance.needs >= 100000;
+
+    fprintf(stderr, "%llu needs, %llu lines, %llu products, %llu days, load %.2f:\n",
+            (unsigned long long)options->instance.needs,
+            (unsigned long long)options->instance.lines,
+            (unsigned long long)options->instance.products,
+            (unsigned long long)options->instance.days, options->load);
+    print_ratio("lemon over mean event", one, events->mean_us, large ? 10000 : 0);
+    print_ratio("lemon_split over mean event", split, events->mean_us, large ? 2000 : 0);
+    print_ratio("lemon_split over p50 of events", split, events->p50_us, large ? 0 : 500);
+    print_ratio("lemon_split over p99 of events", split, events->p99_us, large ? 200 : 40);
+    print_ratio("lemon_split over batch", split, batch->seconds * 1e6, 2);
+    print_ratio("memory of lemon_split over batch", results[MODE_LEMON_SPLIT].rss_mb, batch->rss_mb,
+                1);
+}
+
+static bool is_asked(const struct options *options, enum mode mode)
+{
+    size_t size = strlen(mode_names[mode]);
+    const char *at = options->modes;
+
+    while (at != NULL &&
+           (strncmp(at, mode_names[mode], size) != 0 || (at[size] != ',' && at[size] != 0))) {
+        at = strchr(at, ',');
+        at = at != NULL ? at + 1 : NULL;
+    }
+    return at != NULL;
+}
+
+static void write_dimacs(const struct options *options, const struct flow_instance *instance)
+{
+    FILE *file = fopen(options->dimacs, "w");
+
+    if (file == NULL) {
+        perror(options->dimacs);
+        exit(EXIT_FAILURE);
+    }
+    flow_instance_write_dimacs(instance, FLOW_WEIGHT_STEP, file);
+    ENSURE(fclose(file) == 0);
+}
+
+static void run(struct options options, double load)
+{
+    struct flow_instance instance;
+    struct result results[MODE_COUNT] = {0};
+
+    options.load = load;
+    options.instance.ratio = 1 / load;
+    flow_instance_init(&instance, &options.instance);
+    if (options.dimacs != NULL) {
+        write_dimacs(&options, &instance);
+    }
+    for (enum mode mode = 0; mode < MODE_COUNT; mode++) {
+        if (is_asked(&options, mode)) {
+            run_apart(mode, &instance, &results[mode]);
+            print_result(&options, mode, &results[mode]);
+        }
+    }
+    flow_instance_deinit(&instance);
+    compare(results);
+    print_ratios(&options, results);
+}
+
+static void refuse(const char *name)
+{
+    fprintf(stderr,
+            "flow_bench: %s: there are --needs N --lines L --products P --days D --load X --seed S"
+            " --modes A,B --dimacs FILE, or --check\n",
+            name);
+    exit(EXIT_FAILURE);
 }
 
 static void read_option(struct options *options, const char *name, const char *value)
@@ -383,40 +497,54 @@ static void read_option(struct options *options, const char *name, const char *v
     struct {
         const char *name;
         uint64_t *number;
-    } numbers[] = {{"--needs", &options->needs},       {"--lines", &options->lines},
-                   {"--arcs", &options->arcs},         {"--seed", &options->seed},
-                   {"--tranches", &options->tranches}, {"--late", &options->late}};
+    } numbers[] = {{"--needs", &options->instance.needs},
+                   {"--lines", &options->instance.lines},
+                   {"--products", &options->instance.products},
+                   {"--days", &options->instance.days},
+                   {"--seed", &options->instance.seed}};
 
-    if (strcmp(name, "--load") == 0) {
-        options->load = strtod(value, NULL);
-        return;
-    }
     for (size_t i = 0; i < COUNT_OF(numbers); i++) {
         if (strcmp(name, numbers[i].name) == 0) {
             *numbers[i].number = strtoull(value, NULL, 10);
             return;
         }
     }
-    fprintf(stderr, "flow_bench: unknown option %s\n", name);
-    exit(EXIT_FAILURE);
+    if (strcmp(name, "--load") == 0) {
+        options->load = strtod(value, NULL);
+    } else if (strcmp(name, "--modes") == 0) {
+        options->modes = value;
+    } else if (strcmp(name, "--dimacs") == 0) {
+        options->dimacs = value;
+    } else {
+        refuse(name);
+    }
 }
 
 int main(int argc, char **argv)
 {
-    struct options options = {
-        .needs = 10000, .lines = 1000, .load = 1.5, .arcs = 24, .tranches = 1, .seed = 1};
+    static const double loads[] = {0.8, 1.1, 2.0};
+    struct options options = {.instance = {.needs = 10000,
+                                           .lines = 1000,
+                                           .products = 10,
+                                           .days = 1,
+                                           .seed = 1,
+                                           .degree_min = DEGREE,
+                                           .degree_max = DEGREE},
+                              .modes = "events,load,batch,lemon,lemon_split"};
 
-    for (int i = 1; i + 1 < argc; i += 2) {
+    if (argc == 2 && strcmp(argv[1], "--check") == 0) {
+        return flow_instance_check_table() ? EXIT_SUCCESS : EXIT_FAILURE;
+    }
+    for (int i = 1; i < argc; i += 2) {
+        if (i + 1 == argc) {
+            refuse(argv[i]);
+        }
         read_option(&options, argv[i], argv[i + 1]);
     }
-    ENSURE(options.arcs <= ARC_MAX);
-    ENSURE(options.tranches > 0);
-    ENSURE(options.tranches <= 4);
-    random_state = options.seed;
-    if (options.late) {
-        run_late(options);
-    } else {
-        run_load(&options);
+    for (size_t i = 0; i < COUNT_OF(loads); i++) {
+        if (options.load <= 0 || i == 0) {
+            run(options, options.load > 0 ? options.load : loads[i]);
+        }
     }
     return EXIT_SUCCESS;
 }

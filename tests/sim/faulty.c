@@ -11,6 +11,7 @@
 #define HEARTBEAT_US 6000000 /* After which a connection without a sign of life ends. */
 #define PAUSE_US_MIN 10000
 #define PAUSE_US_MAX 5000000
+#define CALM_PAUSE_US 1000000
 #define LOW_US_MAX 8000000
 #define JUMP_MS_SMALL 10000
 
@@ -179,7 +180,7 @@ void faulty_end(struct sim *sim)
     }
     for (size_t i = 0; i < NODE_COUNT; i++) {
         struct node *node = &sim->nodes[i];
-        node->paused_us = 0;
+        node->paused_us = min_u64(node->paused_us, sim->now_us + CALM_PAUSE_US);
         node->low_until_us = 0;
         if (node->storage.flipped_bits != 0) {
             sim_push(sim, 0, (struct happening){.kind = EVENT_REPAIR, .target = (uint32_t)i});

@@ -11,6 +11,8 @@
 
 #define THING_COUNT 128 /* Parties, products, needs, offers: more than a run makes of each. */
 
+#define RULE_COUNT_MAX 32
+
 enum thing_state { THING_UNKNOWN, THING_HELD_BACK, THING_OPEN, THING_ENDED, THING_EXPIRED };
 
 struct model_product {
@@ -32,6 +34,11 @@ struct model_offer {
     uint32_t report_source;
     uint64_t rate_max; /* The highest units a day that anybody ever said. */
     uint64_t fixed, loose;
+};
+
+struct model_rule { /* A substitute, norm, certificate or exclusion, as put last. */
+    bool is_known;
+    struct fact fact;
 };
 
 struct model_assignment {
@@ -101,6 +108,8 @@ struct oracle {
     struct model_product products[THING_COUNT];
     struct model_need needs[THING_COUNT];
     struct model_offer offers[THING_COUNT];
+    struct model_rule substitutes[RULE_COUNT_MAX], norms[RULE_COUNT_MAX];
+    struct model_rule certificates[RULE_COUNT_MAX], exclusions[RULE_COUNT_MAX];
     uint32_t thing_max; /* Beyond the highest need or offer. */
     struct model_assignment *assignments; /* By number. */
     size_t assignment_capacity;

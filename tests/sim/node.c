@@ -22,7 +22,7 @@
 #define RESTART_US_MIN 100000
 #define RESTART_US_MAX 2000000
 #define REPAIR_US 1500000
-#define STEP_US_MAX 3000 /* That one look at the clock may find passed. */
+#define STEP_US_MAX 3000 /* Between two looks at the clock. */
 #define SLOW_US_MAX 3000000
 
 struct parcel {
@@ -118,9 +118,9 @@ static uint64_t world_now_ms(void *context)
     const struct sim *sim = node->sim;
 
     if (sim->knobs.has_slow_steps) {
-        node->drift_us += draw_below(&node->sim->storage_draw, STEP_US_MAX);
+        node->busy_us += draw_below(&node->sim->storage_draw, STEP_US_MAX);
     }
-    uint64_t steady_ms = (sim->now_us + node->drift_us) / 1000;
+    uint64_t steady_ms = (sim->now_us + node->busy_us) / 1000;
     return clock_now_ms(&node->clock, START_MS + steady_ms + node->clock_offset_ms, steady_ms);
 }
 
@@ -403,7 +403,7 @@ static void open_role(struct node *node)
     node->was_live = false;
     node->wake_ms = TIME_NONE;
     node->clock = (struct clock){0};
-    node->drift_us = 0;
+    node->busy_us = 0;
 }
 
 /* A process that ended while it was looked at. */
@@ -695,6 +695,13 @@ static void hand_over(struct node *node, const struct happening *event)
     }
 }
 
+/* What it did took time, in which nothing else happens to it. */
+static void be_busy(struct node *node)
+{
+    node->paused_us = max_u64(node->paused_us, node->sim->now_us + node->busy_us);
+    node->busy_us = 0;
+}
+
 void node_handle(struct node *node, const struct happening *event)
 {
     if (!is_for_this_life(node, event)) {
@@ -711,6 +718,7 @@ void node_handle(struct node *node, const struct happening *event)
         drain_inbox(node);
         look_after(node);
     }
+    be_busy(node);
     bool is_recovering = node_is_up(node) && !node->was_live && !stage_is_live(node->stage);
     if (is_recovering && event->kind != EVENT_TICK) {
         sim_seen(node->sim, SEEN_RECOVERY);

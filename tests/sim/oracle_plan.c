@@ -166,6 +166,26 @@ static void fold_tick(struct sim *sim, uint64_t now_ms)
     }
 }
 
+/* What a rule is about stays; its days and the rest are as put last. */
+static void fold_rule(struct sim *sim, struct model_rule rules[RULE_COUNT_MAX],
+                      const struct fact *fact)
+{
+    const struct oracle *oracle = sim->oracle;
+    struct model_rule *rule = &rules[fact->thing];
+    bool is_of_party =
+        fact->kind == KIND_CERTIFICATE_PUT || fact->kind == KIND_EXCLUSION_PUT;
+    bool is_of_product = fact->kind != KIND_EXCLUSION_PUT;
+    bool knows_other = fact->kind == KIND_SUBSTITUTE_PUT  ? oracle->products[fact->other].is_known
+                       : fact->kind == KIND_EXCLUSION_PUT ? oracle->parties[fact->other]
+                                                          : true;
+
+    if ((is_of_party && !oracle->parties[fact->party]) ||
+        (is_of_product && !oracle->products[fact->product].is_known) || !knows_other) {
+        was_wrongly_taken(sim, fact);
+    }
+    *rule = (struct model_rule){.is_known = true, .fact = *fact};
+}
+
 /* False for a kind that nobody has taught the model. */
 static bool fold_fact(struct sim *sim, const struct fact *fact, bool is_held_back)
 {
@@ -205,6 +225,18 @@ static bool fold_fact(struct sim *sim, const struct fact *fact, bool is_held_bac
     case KIND_ASSIGNMENT_RECEIVE:
     case KIND_ASSIGNMENT_CANCEL:
         return true; /* Answered one by one: take_answer. */
+    case KIND_SUBSTITUTE_PUT:
+        fold_rule(sim, oracle->substitutes, fact);
+        return true;
+    case KIND_NORM_PUT:
+        fold_rule(sim, oracle->norms, fact);
+        return true;
+    case KIND_CERTIFICATE_PUT:
+        fold_rule(sim, oracle->certificates, fact);
+        return true;
+    case KIND_EXCLUSION_PUT:
+        fold_rule(sim, oracle->exclusions, fact);
+        return true;
     default:
         return false;
     }
@@ -231,6 +263,8 @@ void model_fold_upto(struct sim *sim, uint64_t intake_seq)
         }
         const struct fact *fact = &intent->facts[note->variant];
         ENSURE(fact->thing < THING_COUNT);
+        ENSURE(fact->party < THING_COUNT);
+        ENSURE(fact->product < THING_COUNT);
         oracle->thing_max = (uint32_t)max_u64(oracle->thing_max, fact->thing + 1);
         ENSURE(fold_fact(sim, fact, note->is_held_back));
     }
@@ -336,6 +370,66 @@ static void note_state(struct sim *sim, uint32_t state, uint32_t before)
     }
 }
 
+/* Rules with days are the plan's own proof to check; here only what holds on all days. */
+
+static bool is_always(const struct model_rule *rule)
+{
+    return rule->is_known && rule->fact.from == DAY_NONE && rule->fact.to == DAY_NONE;
+}
+
+static bool may_stand_in(const struct oracle *oracle, uint32_t given, uint32_t product)
+{
+    bool may = given == product;
+
+    for (size_t i = 0; i < RULE_COUNT_MAX && !may; i++) {
+        const struct model_rule *rule = &oracle->substitutes[i];
+        may = rule->is_known && rule->fact.product == product && rule->fact.other == given;
+    }
+    return may;
+}
+
+static bool is_certified(const struct oracle *oracle, uint32_t party, uint32_t product,
+                         uint32_t code)
+{
+    bool is_found = false;
+
+    for (size_t i = 0; i < RULE_COUNT_MAX && !is_found; i++) {
+        const struct model_rule *rule = &oracle->certificates[i];
+        is_found = rule->is_known && rule->fact.is_valid && rule->fact.party == party &&
+                   rule->fact.product == product && rule->fact.code == code;
+    }
+    return is_found;
+}
+
+static void check_rules(struct sim *sim, const struct told *told)
+{
+    const struct oracle *oracle = sim->oracle;
+    uint32_t given = oracle->offers[told->offer].fact.product;
+
+    if (!may_stand_in(oracle, given, told->product)) {
+        sim_violated(sim, "A%u stands in for A%u and may not", given, told->product);
+    }
+    if (given != told->product) {
+        sim_seen(sim, SEEN_SUBSTITUTE);
+    }
+    for (size_t i = 0; i < RULE_COUNT_MAX; i++) {
+        const struct fact *norm = &oracle->norms[i].fact;
+        const struct fact *exclusion = &oracle->exclusions[i].fact;
+        if (is_always(&oracle->norms[i]) && norm->product == given &&
+            norm->class_number >= oracle->needs[told->need].fact.class_number) {
+            sim_seen(sim, SEEN_CERTIFIED);
+            if (!is_certified(oracle, told->offerer, given, norm->code)) {
+                sim_violated(sim, "P%u gives A%u without a certificate", told->offerer, given);
+            }
+        }
+        if (is_always(&oracle->exclusions[i]) &&
+            ((exclusion->party == told->requester && exclusion->other == told->offerer) ||
+             (exclusion->party == told->offerer && exclusion->other == told->requester))) {
+            sim_violated(sim, "P%u and P%u are excluded and deal", told->requester, told->offerer);
+        }
+    }
+}
+
 static void check_parts(struct sim *sim, const struct told *told)
 {
     const struct oracle *oracle = sim->oracle;
@@ -345,11 +439,11 @@ static void check_parts(struct sim *sim, const struct told *told)
 
     if (!are_known || oracle->needs[told->need].fact.party != told->requester ||
         oracle->offers[told->offer].fact.party != told->offerer ||
-        oracle->needs[told->need].fact.product != told->product ||
-        oracle->offers[told->offer].fact.product != told->product) {
+        oracle->needs[told->need].fact.product != told->product) {
         sim_violated(sim, "assignment %llu joins what does not belong together",
                      (unsigned long long)told->number);
     }
+    check_rules(sim, told);
 }
 
 static void begin_assignment(struct sim *sim, const struct told *told)
@@ -401,6 +495,9 @@ static void move_assignment(struct sim *sim, const struct told *told)
         told->state == ASSIGNMENT_PROPOSED || told->state == ASSIGNMENT_SUPERSEDED;
 
     check_same_parts(sim, known, told);
+    if (told->state == ASSIGNMENT_PROPOSED) {
+        check_rules(sim, told);
+    }
     if (is_by_plan && !is_loose(known->state)) {
         sim_violated(sim, "the plan moves assignment %llu, which is %s",
                      (unsigned long long)told->number, assignment_state_name(known->state));

@@ -50,6 +50,8 @@ const char *const SITUATION_NAMES[SITUATION_COUNT] = {
     [SEEN_DAMAGE_FOUND] = "damage_found",
     [SEEN_TAIL_MADE_ANEW] = "tail_made_anew",
     [SEEN_UNKNOWN_OUTCOME] = "unknown_outcome_durable",
+    [SEEN_SUBSTITUTE] = "substitute",
+    [SEEN_CERTIFIED] = "certified",
     [SEEN_LOT] = "lot_of_more_than_one",
 };
 
@@ -104,6 +106,8 @@ struct rules_put sim_draw_rules(struct draw *draw)
         .other_region = 200,
         .other_country = 2000,
         .per_day_late = 500,
+        .per_substitute_rank = 100,
+        .not_recyclable = draw_between(draw, 0, 20),
         .kept_max = draw_tail(draw, 1, 32),
         .tranche_1 = draw_below(draw, 2),
     };

@@ -51,7 +51,7 @@ struct knobs {
     uint64_t ids_max;
     struct rules_put rules;
     uint64_t calm_us; /* When faults end. */
-    bool has_slow_steps; /* The clock goes on while a role works. */
+    bool has_slow_steps; /* Work takes time. */
 };
 
 struct node {
@@ -65,7 +65,7 @@ struct node {
     uint64_t paused_us;
     struct clock clock;
     uint64_t clock_offset_ms; /* What the system's clock was set ahead by. */
-    uint64_t drift_us;                  /* What its steps took so far. */
+    uint64_t busy_us;         /* What the step under way has taken so far. */
     uint64_t wake_ms;
     struct batch *pending;
     enum fault commit_fault; /* What becomes of it, FAULT_COUNT for nothing. */
@@ -121,6 +121,8 @@ enum situation {
     SEEN_TAIL_MADE_ANEW,    /* A lost tail was decided again, the same. */
     SEEN_UNKNOWN_OUTCOME,   /* A commit that failed had been durable. */
     SEEN_LOT, /* An assignment of a product that is not shipped one by one. */
+    SEEN_SUBSTITUTE,        /* A product stood in for another one. */
+    SEEN_CERTIFIED,         /* Something was given that a norm asks a certificate for. */
     SITUATION_COUNT,
 };
 extern const char *const SITUATION_NAMES[SITUATION_COUNT];

@@ -10,6 +10,9 @@
 #define NEED_COUNT_MAX 60
 #define OFFER_COUNT_MAX 30
 #define TODAY ((int64_t)(START_MS / DAY_MS))
+#define RULE_COUNT 6 /* Of each kind. */
+#define NORM_COUNT 2
+#define CERTIFICATE_COUNT 24
 #define TEXT_COUNT 4
 
 struct work {
@@ -91,6 +94,7 @@ static void make_product(struct sim *sim, struct fact *fact, union command *comm
     put->lot = fact->lot;
     put->need_max = fact->need_max;
     put->offer_max = fact->offer_max;
+    put->recyclable = half(sim);
 }
 
 /* One that is new, or one that may be known. */
@@ -217,6 +221,85 @@ static void make_answer(struct sim *sim, struct fact *fact, union command *comma
     }
 }
 
+/* Mostly always, else for some days. */
+static void draw_days(struct sim *sim, struct fact *fact)
+{
+    bool is_always = half(sim);
+
+    fact->from = is_always ? DAY_NONE : TODAY + (int64_t)draw_below(draws(sim), 6);
+    fact->to = is_always ? DAY_NONE : fact->from + (int64_t)draw_below(draws(sim), 6);
+}
+
+static void make_substitute(struct sim *sim, struct fact *fact, union command *command)
+{
+    struct substitute_put *put = &command->substitute_put;
+    uint32_t count = sim->knobs.product_count + SPARE_COUNT;
+
+    fact->thing = pick(sim, RULE_COUNT);
+    fact->product = fact->thing % count;
+    fact->other = (fact->product + 1 + fact->thing % (count - 1)) % count;
+    draw_days(sim, fact);
+    put->substitute = name(sim->work, 'S', fact->thing);
+    put->product = name(sim->work, 'A', fact->product);
+    put->given = name(sim->work, 'A', fact->other);
+    put->rank = draw_between(draws(sim), 1, 3);
+    put->from = fact->from;
+    put->to = fact->to;
+}
+
+static void make_norm(struct sim *sim, struct fact *fact, union command *command)
+{
+    struct norm_put *put = &command->norm_put;
+
+    fact->thing = pick(sim, RULE_COUNT);
+    fact->product = fact->thing % sim->knobs.product_count;
+    fact->code = fact->thing % NORM_COUNT;
+    fact->class_number = half(sim) ? CLASS_COUNT : (uint32_t)draw_between(draws(sim), 1, 5);
+    draw_days(sim, fact);
+    put->norm = name(sim->work, 'M', fact->thing);
+    put->product = name(sim->work, 'A', fact->product);
+    put->code = name(sim->work, 'E', fact->code);
+    put->class_number = fact->class_number;
+    put->from = fact->from;
+    put->to = fact->to;
+}
+
+static void make_certificate(struct sim *sim, struct fact *fact, union command *command)
+{
+    struct certificate_put *put = &command->certificate_put;
+
+    fact->thing = pick(sim, CERTIFICATE_COUNT);
+    fact->party = fact->thing % sim->knobs.party_count;
+    fact->product = fact->thing / 2 % sim->knobs.product_count;
+    fact->code = fact->thing % NORM_COUNT;
+    fact->is_valid = draw_below(draws(sim), 4) != 0;
+    draw_days(sim, fact);
+    put->certificate = name(sim->work, 'C', fact->thing);
+    put->party = name(sim->work, 'P', fact->party);
+    put->product = name(sim->work, 'A', fact->product);
+    put->code = name(sim->work, 'E', fact->code);
+    put->state = fact->is_valid ? CERTIFICATE_VALID : CERTIFICATE_REVOKED;
+    put->from = fact->from;
+    put->to = fact->to;
+}
+
+static void make_exclusion(struct sim *sim, struct fact *fact, union command *command)
+{
+    struct exclusion_put *put = &command->exclusion_put;
+    uint32_t count = sim->knobs.party_count + SPARE_COUNT;
+
+    fact->thing = pick(sim, RULE_COUNT);
+    fact->party = fact->thing % count;
+    fact->other = (fact->party + 1 + fact->thing % (count - 1)) % count;
+    draw_days(sim, fact);
+    put->exclusion = name(sim->work, 'X', fact->thing);
+    put->party = name(sim->work, 'P', fact->party);
+    put->other = name(sim->work, 'P', fact->other);
+    put->reason = bytes_from_text("price");
+    put->from = fact->from;
+    put->to = fact->to;
+}
+
 typedef void (*make_fn)(struct sim *sim, struct fact *fact, union command *command);
 
 static const struct generator {
@@ -238,6 +321,10 @@ static const struct generator {
     {KIND_ASSIGNMENT_SHIP, 6, make_answer},
     {KIND_ASSIGNMENT_RECEIVE, 8, make_answer},
     {KIND_ASSIGNMENT_CANCEL, 4, make_answer},
+    {KIND_SUBSTITUTE_PUT, 3, make_substitute},
+    {KIND_NORM_PUT, 1, make_norm},
+    {KIND_CERTIFICATE_PUT, 5, make_certificate},
+    {KIND_EXCLUSION_PUT, 2, make_exclusion},
 };
 
 const char *work_missing_kind(void)

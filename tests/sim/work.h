@@ -23,6 +23,9 @@ struct fact {
     uint64_t number;
     uint64_t assignment;
     bool has_bad_reason;
+    uint32_t other; /* What stands in for the product; whom the party shall not deal with. */
+    uint32_t code;  /* Of a norm. */
+    bool is_valid;  /* A certificate. */
 };
 
 #define VARIANT_COUNT 2 /* Bodies that clients send under one id. */

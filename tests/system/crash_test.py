@@ -172,9 +172,9 @@ class Stream:
 
     def turn(self):
         kind, body = self.peer.receive(0)
-        if time.monotonic() > self.heard_at + PATIENCE_S:
-            self.resume()
         if kind is None:
+            if time.monotonic() > self.heard_at + PATIENCE_S:
+                self.resume()
             return False
         assert kind in ("event", "head"), (kind, body)
         self.heard_at = time.monotonic()

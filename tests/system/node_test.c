@@ -459,7 +459,7 @@ static void kills_lose_nothing_and_double_nothing(void)
     pid_t follower = start(&bench, "follower", NULL);
     pid_t source = start(&bench, "source", NULL);
     while (bench.acked < 9500) {
-        pump(&bench, bench.acked + 1 + random_below(&random, 1000), 10000);
+        pump(&bench, min_u64(bench.acked + 1 + random_below(&random, 1000), 10000), 10000);
         if (random_below(&random, 2) == 0) {
             kill_hard(source);
             source = start(&bench, "source", NULL);
@@ -556,7 +556,9 @@ static void the_metrics_socket_tells_the_figures(void)
     close(descriptor);
     EXPECT_TRUE(strstr(text, "maillon_log_seq{role=\"source\"} 50\n") != NULL);
     EXPECT_TRUE(strstr(text, "maillon_live{role=\"source\"} 1\n") != NULL);
-    EXPECT_TRUE(strstr(text, "maillon_messages_received_total{role=\"source\"} 50\n") != NULL);
+    const char *received = strstr(text, "maillon_messages_received_total{role=\"source\"} ");
+    EXPECT_TRUE(received != NULL);
+    EXPECT_TRUE(strtoull(strchr(received, ' '), NULL, 10) >= 50); /* Some may have come twice. */
     EXPECT_TRUE(strstr(text, "maillon_role_figure{role=\"source\",name=\"taken\"} 50\n") != NULL);
     EXPECT_EQ(stop(source), 0);
     bench_close(&bench);

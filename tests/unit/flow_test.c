@@ -1,125 +1,10 @@
 /*
  * flow_test.c - the exact flow, by its laws, against a slow and plain solver.
  */
-#include "core/flow/flow.h"
-#include "tests/harness.h"
+#include "tests/unit/flow_fixture.h"
 
-#define SOURCE_MAX 8
-#define SINK_MAX 12
-#define TRANCHE_MAX 4
-#define COST_NONE UINT32_MAX
 #define RUN_COUNT 1500
 #define EVENT_COUNT 40
-
-/* What the caller of a flow knows: the instance, without any flow. */
-struct instance {
-    uint32_t source_count;
-    uint32_t sink_count;
-    uint32_t cost_range;
-    int64_t capacity[SOURCE_MAX];
-    struct flow_tranche tranches[SINK_MAX][TRANCHE_MAX];
-    size_t tranche_count[SINK_MAX];
-    uint32_t cost[SINK_MAX][SOURCE_MAX];
-};
-
-/* The oracle: nodes are a start, the sources, the sinks and an end; residual arcs are kept in a
- * matrix of lists; Bellman and Ford find one cheapest path after the other until none pays. */
-struct edge {
-    uint32_t from;
-    uint32_t to;
-    int64_t room;
-    int64_t cost;
-};
-
-struct network {
-    struct edge edges[2 * (SOURCE_MAX + SINK_MAX * (SOURCE_MAX + TRANCHE_MAX))];
-    size_t count;
-};
-
-#define NODE_START 0
-#define NODE_END 1
-#define NODE_COUNT (2 + SOURCE_MAX + SINK_MAX)
-
-static void add_edge(struct network *network, uint32_t from, uint32_t to, int64_t room,
-                     int64_t cost)
-{
-    network->edges[network->count++] = (struct edge){from, to, room, cost};
-    network->edges[network->count++] = (struct edge){to, from, 0, -cost};
-}
-
-static void build_network(const struct instance *instance, struct network *network)
-{
-    network->count = 0;
-    for (uint32_t source = 0; source < instance->source_count; source++) {
-        add_edge(network, NODE_START, 2 + source, instance->capacity[source], 0);
-    }
-    for (uint32_t sink = 0; sink < instance->sink_count; sink++) {
-        for (uint32_t source = 0; source < instance->source_count; source++) {
-            if (instance->cost[sink][source] != COST_NONE) {
-                add_edge(network, 2 + source, 2 + SOURCE_MAX + sink, FLOW_UNITS_MAX,
-                         instance->cost[sink][source]);
-            }
-        }
-        for (size_t i = 0; i < instance->tranche_count[sink]; i++) {
-            add_edge(network, 2 + SOURCE_MAX + sink, NODE_END, instance->tranches[sink][i].units,
-                     -instance->tranches[sink][i].weight);
-        }
-    }
-}
-
-static bool augment(struct network *network)
-{
-    int64_t distance[NODE_COUNT];
-    size_t via[NODE_COUNT] = {0};
-    bool moved = true;
-    int64_t units = INT64_MAX;
-
-    for (size_t i = 0; i < NODE_COUNT; i++) {
-        distance[i] = i == NODE_START ? 0 : INT64_MAX;
-    }
-    while (moved) {
-        moved = false;
-        for (size_t i = 0; i < network->count; i++) {
-            const struct edge *edge = &network->edges[i];
-            if (edge->room > 0 && distance[edge->from] != INT64_MAX &&
-                distance[edge->from] + edge->cost < distance[edge->to]) {
-                distance[edge->to] = distance[edge->from] + edge->cost;
-                via[edge->to] = i;
-                moved = true;
-            }
-        }
-    }
-    if (distance[NODE_END] >= 0) {
-        return false;
-    }
-    for (uint32_t node = NODE_END; node != NODE_START; node = network->edges[via[node]].from) {
-        units = min_i64(units, network->edges[via[node]].room);
-    }
-    for (uint32_t node = NODE_END; node != NODE_START; node = network->edges[via[node]].from) {
-        network->edges[via[node]].room -= units;
-        network->edges[via[node] ^ 1].room += units;
-    }
-    return true;
-}
-
-static void solve_plainly(const struct instance *instance, struct flow_objective *objective)
-{
-    struct network network;
-
-    build_network(instance, &network);
-    while (augment(&network)) {
-    }
-    *objective = (struct flow_objective){0};
-    for (size_t i = 0; i < network.count; i += 2) {
-        const struct edge *edge = &network.edges[i];
-        if (edge->to == NODE_END) {
-            objective->unserved[-edge->cost / FLOW_WEIGHT_STEP] += edge->room;
-        } else {
-            __extension__ __int128 cost = edge->cost;
-            objective->cost += cost * network.edges[i + 1].room;
-        }
-    }
-}
 
 static void expect_same_objective(const struct flow_objective *actual,
                                   const struct flow_objective *expected)
@@ -162,6 +47,48 @@ static uint32_t draw_cost(uint64_t *random, const struct instance *instance)
     return (uint32_t)random_below(random, instance->cost_range);
 }
 
+static bool has_previous(const struct instance *instance, uint32_t source)
+{
+    for (uint32_t i = 0; i < instance->source_count; i++) {
+        if (instance->next[i] == source) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether `next` may follow the source, or already does. */
+static bool may_follow(const struct instance *instance, uint32_t source, uint32_t next)
+{
+    for (uint32_t later = next; later != FLOW_NONE; later = instance->next[later]) {
+        if (later == source) {
+            return false;
+        }
+    }
+    return instance->next[source] == next || !has_previous(instance, next);
+}
+
+static void draw_next(uint64_t *random, struct instance *instance, uint32_t source)
+{
+    uint32_t next = (uint32_t)random_below(random, instance->source_count);
+
+    instance->next[source] = may_follow(instance, source, next) ? next : FLOW_NONE;
+}
+
+static void draw_chains(uint64_t *random, struct instance *instance)
+{
+    uint64_t dice = random_below(random, 4);
+
+    for (uint32_t source = 0; source < SOURCE_MAX; source++) {
+        instance->next[source] = FLOW_NONE;
+    }
+    for (uint32_t source = 0; source < instance->source_count; source++) {
+        if (random_below(random, 3) < dice) {
+            draw_next(random, instance, source);
+        }
+    }
+}
+
 static void draw_instance(uint64_t *random, struct instance *instance)
 {
     static const uint32_t ranges[] = {1, 3, 10, 1000, FLOW_COST_MAX};
@@ -175,6 +102,7 @@ static void draw_instance(uint64_t *random, struct instance *instance)
     for (uint32_t source = 0; source < instance->source_count; source++) {
         instance->capacity[source] = (int64_t)random_below(random, 12);
     }
+    draw_chains(random, instance);
     for (uint32_t sink = 0; sink < instance->sink_count; sink++) {
         draw_tranches(random, instance, sink);
         for (uint32_t source = 0; source < instance->source_count; source++) {
@@ -202,6 +130,7 @@ static void load_all(struct flow *flow, const struct instance *instance)
 {
     for (uint32_t source = 0; source < instance->source_count; source++) {
         flow_set_source(flow, source, instance->capacity[source]);
+        flow_set_next(flow, source, instance->next[source]);
     }
     for (uint32_t sink = 0; sink < instance->sink_count; sink++) {
         set_arcs(flow, instance, sink);
@@ -254,6 +183,29 @@ static void change_arc(uint64_t *random, struct instance *instance, struct flows
     }
 }
 
+static void change_next(uint64_t *random, struct instance *instance, struct flows *flows)
+{
+    uint32_t source = (uint32_t)random_below(random, instance->source_count);
+
+    draw_next(random, instance, source);
+    for (size_t i = 0; i < flows->count; i++) {
+        flow_set_next(flows->items[i], source, instance->next[source]);
+        EXPECT_EQ(flow_next(flows->items[i], source), instance->next[source]);
+    }
+}
+
+static int64_t read_capacities(const struct flow *flow, struct instance *instance)
+{
+    int64_t sum = 0;
+
+    for (uint32_t i = 0; i < instance->source_count; i++) {
+        EXPECT_TRUE(flow_source_capacity(flow, i) <= instance->capacity[i]);
+        instance->capacity[i] = flow_source_capacity(flow, i);
+        sum += instance->capacity[i];
+    }
+    return sum;
+}
+
 /* Units on the arc now, of which some are fixed. */
 static void change_fix(uint64_t *random, struct instance *instance, struct flows *flows)
 {
@@ -261,11 +213,14 @@ static void change_fix(uint64_t *random, struct instance *instance, struct flows
     uint32_t source = (uint32_t)random_below(random, instance->source_count);
     int64_t on_arc = flow_units(flows->items[0], sink, source);
     int64_t units = (int64_t)random_below(random, (uint64_t)on_arc + 1);
+    bool is_settled = flow_certify(flows->items[0], NULL);
+    int64_t capacity = read_capacities(flows->items[0], instance);
 
     for (size_t i = 0; i < flows->count; i++) {
         flow_fix(flows->items[i], sink, source, units);
     }
-    instance->capacity[source] = max_i64(0, instance->capacity[source] - units);
+    int64_t left = read_capacities(flows->items[0], instance);
+    EXPECT_TRUE(is_settled ? left == capacity - units : left >= capacity - units);
     for (size_t i = 0; i < instance->tranche_count[sink]; i++) {
         int64_t taken = min_i64(units, instance->tranches[sink][i].units);
         instance->tranches[sink][i].units -= taken;
@@ -276,7 +231,7 @@ static void change_fix(uint64_t *random, struct instance *instance, struct flows
 static void change_something(uint64_t *random, struct instance *instance, struct flows *flows)
 {
     static void (*const changes[])(uint64_t *, struct instance *, struct flows *) = {
-        change_source, change_sink, change_sink, change_arc, change_arc};
+        change_source, change_sink, change_sink, change_arc, change_arc, change_next};
 
     changes[random_below(random, COUNT_OF(changes))](random, instance, flows);
 }
@@ -332,6 +287,7 @@ static void the_order_of_insertion_does_not_change_the_objective(void)
         for (uint32_t i = 0; i < count; i++) {
             if (order[i] < instance.source_count) {
                 flow_set_source(flow, order[i], instance.capacity[order[i]]);
+                flow_set_next(flow, order[i], instance.next[order[i]]);
             } else {
                 set_sink(flow, &instance, order[i] - instance.source_count);
                 set_arcs(flow, &instance, order[i] - instance.source_count);
@@ -359,6 +315,7 @@ static void a_source_that_arrives_after_its_sinks_is_put_to_use(void)
         flow_settle(flow);
         for (uint32_t source = 0; source < instance.source_count; source++) {
             flow_set_source(flow, source, instance.capacity[source]);
+            flow_set_next(flow, source, instance.next[source]);
             for (uint32_t sink = 0; sink < instance.sink_count; sink++) {
                 if (instance.cost[sink][source] != COST_NONE) {
                     flow_set_arc(flow, sink, source, instance.cost[sink][source]);
@@ -409,6 +366,9 @@ static struct flow *copy_flow(struct flow *flow, const struct instance *instance
     for (uint32_t source = 0; source < flow_source_count(flow); source++) {
         flow_restore_source(copy, source, flow_source_capacity(flow, source),
                             flow_price(flow, source));
+        if (flow_next(flow, source) != FLOW_NONE) {
+            flow_restore_waiting(copy, source, flow_next(flow, source), flow_waiting(flow, source));
+        }
     }
     for (uint32_t sink = 0; sink < flow_sink_count(flow); sink++) {
         size_t count = 0;
@@ -436,6 +396,8 @@ static void expect_same_flow(struct flow *left, struct flow *right)
     }
     for (uint32_t source = 0; source < SOURCE_MAX; source++) {
         EXPECT_EQ(flow_price(left, source), flow_price(right, source));
+        EXPECT_EQ(flow_next(left, source), flow_next(right, source));
+        EXPECT_EQ(flow_waiting(left, source), flow_waiting(right, source));
         EXPECT_EQ(flow_source_capacity(left, source), flow_source_capacity(right, source));
         for (uint32_t sink = 0; sink < SINK_MAX; sink++) {
             EXPECT_EQ(flow_units(left, sink, source), flow_units(right, sink, source));
@@ -495,6 +457,7 @@ static void the_order_of_calls_between_settles_does_not_matter(void)
             }
         }
         for (uint32_t source = instance.source_count; source-- > 0;) {
+            flow_set_next(backwards, source, instance.next[source]);
             flow_set_source(backwards, source, instance.capacity[source]);
         }
         flow_settle(forwards);
@@ -510,10 +473,12 @@ struct view { /* What can be seen of a flow from outside. */
     int64_t price[SOURCE_MAX];
     int64_t value[SINK_MAX];
     int64_t capacity[SOURCE_MAX];
+    bool follows[SOURCE_MAX];
 };
 
 static void look_at(struct flow *flow, struct view *view)
 {
+    *view = (struct view){0};
     for (uint32_t sink = 0; sink < SINK_MAX; sink++) {
         view->value[sink] = flow_value(flow, sink);
         for (uint32_t source = 0; source < SOURCE_MAX; source++) {
@@ -523,6 +488,9 @@ static void look_at(struct flow *flow, struct view *view)
     for (uint32_t source = 0; source < SOURCE_MAX; source++) {
         view->price[source] = flow_price(flow, source);
         view->capacity[source] = flow_source_capacity(flow, source);
+        if (flow_next(flow, source) != FLOW_NONE) {
+            view->follows[flow_next(flow, source)] = true;
+        }
     }
 }
 
@@ -566,7 +534,8 @@ static void expect_all_news(struct flow *flow, const struct view *before, const 
 
     for (uint32_t source = 0; source < SOURCE_MAX; source++) {
         bool cheaper = after->price[source] < before->price[source] ||
-                       after->capacity[source] > before->capacity[source];
+                       after->capacity[source] > before->capacity[source] ||
+                       (after->follows[source] && !before->follows[source]);
         EXPECT_TRUE(!cheaper || contains(numbers, count, source));
     }
     numbers = flow_dearer_sinks(flow, &count);
@@ -635,6 +604,40 @@ static void an_arc_at_no_less_than_the_value_changes_nothing(void)
     }
 }
 
+static void units_wait_for_a_day_that_lacks_them(void)
+{
+    struct flow *flow;
+    struct flow_tranche tranche = {.units = 9, .weight = FLOW_WEIGHT_STEP};
+
+    flow_open(&flow);
+    for (uint32_t day = 0; day < 3; day++) {
+        flow_set_source(flow, day, 2 + day);
+        flow_set_next(flow, day, day < 2 ? day + 1 : FLOW_NONE);
+    }
+    flow_set_arc(flow, 0, 2, 5);
+    flow_set_sink(flow, 0, &tranche, 1);
+    flow_settle(flow);
+    EXPECT_TRUE(flow_certify(flow, NULL));
+    EXPECT_EQ(flow_sink_served(flow, 0), 9);
+    EXPECT_EQ(flow_waiting(flow, 0), 2);
+    EXPECT_EQ(flow_waiting(flow, 1), 5);
+    EXPECT_EQ(flow_source_used(flow, 2), 4);
+    EXPECT_EQ(flow_waiting(flow, 2), 0);
+    flow_fix(flow, 0, 2, 8);
+    EXPECT_TRUE(flow_certify(flow, NULL));
+    EXPECT_EQ(flow_source_capacity(flow, 2), 0);
+    EXPECT_EQ(flow_source_capacity(flow, 1), 0);
+    EXPECT_EQ(flow_source_capacity(flow, 0), 1);
+    flow_set_next(flow, 0, FLOW_NONE);
+    flow_settle(flow);
+    EXPECT_TRUE(flow_certify(flow, NULL));
+    EXPECT_EQ(flow_sink_served(flow, 0), 0);
+    EXPECT_EQ(flow_waiting(flow, 0), 0);
+    EXPECT_EQ(flow_waiting(flow, 9), 0);
+    EXPECT_EQ(flow_next(flow, 0), FLOW_NONE);
+    flow_close(flow);
+}
+
 static void a_certificate_is_refused_when_something_is_wrong(void)
 {
     struct flow *flow;
@@ -684,6 +687,8 @@ static void the_largest_numbers_do_not_overflow(void)
     EXPECT_TRUE(flow_certify(flow, NULL));
     flow_set_source(flow, 0, 1);
     flow_set_source(flow, 2, FLOW_UNITS_MAX);
+    flow_set_next(flow, 2, 1);
+    flow_set_next(flow, 1, 0);
     flow_settle(flow);
     EXPECT_TRUE(flow_certify(flow, NULL));
     flow_close(flow);
@@ -700,6 +705,7 @@ int main(int argc, char **argv)
         CASE(the_order_of_calls_between_settles_does_not_matter),
         CASE(changes_are_exactly_the_difference),
         CASE(an_arc_at_no_less_than_the_value_changes_nothing),
+        CASE(units_wait_for_a_day_that_lacks_them),
         CASE(a_certificate_is_refused_when_something_is_wrong),
         CASE(the_largest_numbers_do_not_overflow),
     };

@@ -41,9 +41,11 @@ static void rows_deinit(struct rows *rows)
 
 static void fill_random(uint64_t *random, char names[4][8], uint16_t *kind, union command *command)
 {
-    static const uint16_t kinds[] = {
-        KIND_PARTY_PUT, KIND_PRODUCT_PUT,    KIND_NEED_PUT,    KIND_NEED_PUT, KIND_OFFER_PUT,
-        KIND_OFFER_PUT, KIND_OFFER_WITHDRAW, KIND_NEED_CANCEL, KIND_TICK,     KIND_CAPACITY_PUT};
+    static const uint16_t kinds[] = {KIND_PARTY_PUT,       KIND_PRODUCT_PUT,    KIND_NEED_PUT,
+                                     KIND_NEED_PUT,        KIND_OFFER_PUT,      KIND_OFFER_PUT,
+                                     KIND_OFFER_WITHDRAW,  KIND_NEED_CANCEL,    KIND_TICK,
+                                     KIND_CAPACITY_PUT,    KIND_SUBSTITUTE_PUT, KIND_NORM_PUT,
+                                     KIND_CERTIFICATE_PUT, KIND_EXCLUSION_PUT};
     struct bytes texts[4];
 
     for (size_t i = 0; i < 4; i++) {
@@ -89,6 +91,41 @@ static void fill_random(uint64_t *random, char names[4][8], uint16_t *kind, unio
                                                       .per_day = units,
                                                       .source = 1 + units % 3};
         break;
+    case KIND_SUBSTITUTE_PUT:
+        command->substitute_put = (struct substitute_put){.substitute = texts[0],
+                                                          .product = texts[1],
+                                                          .given = texts[2],
+                                                          .rank = units,
+                                                          .from = day,
+                                                          .to = DAY_NONE};
+        break;
+    case KIND_NORM_PUT:
+        command->norm_put = (struct norm_put){.norm = texts[0],
+                                              .product = texts[1],
+                                              .code = texts[2],
+                                              .region = texts[3],
+                                              .class_number = 1 + units % 5,
+                                              .from = DAY_NONE,
+                                              .to = day};
+        break;
+    case KIND_CERTIFICATE_PUT:
+        command->certificate_put = (struct certificate_put){.certificate = texts[0],
+                                                            .party = texts[1],
+                                                            .product = texts[2],
+                                                            .code = texts[3],
+                                                            .number = texts[0],
+                                                            .state = 1 + units % 2,
+                                                            .from = day - 9,
+                                                            .to = day};
+        break;
+    case KIND_EXCLUSION_PUT:
+        command->exclusion_put = (struct exclusion_put){.exclusion = texts[0],
+                                                        .party = texts[1],
+                                                        .other = texts[2],
+                                                        .reason = texts[3],
+                                                        .from = DAY_NONE,
+                                                        .to = DAY_NONE};
+        break;
     case KIND_TICK:
         command->tick = (struct tick){.now = (uint64_t)(day - 15) * DAY_MS};
         break;
@@ -106,6 +143,7 @@ static size_t count_of(const struct market *market, enum market_thing thing)
         [MARKET_NEED] = market->need_ids.count,
         [MARKET_OFFER] = market->offer_ids.count,
         [MARKET_CLOCK] = market->today == DAY_NONE ? 0 : 1,
+        [MARKET_RULE] = market->rule_ids.count,
     };
     return counts[thing];
 }
@@ -118,7 +156,7 @@ static void check_rows(const struct market *market, const struct rows *rows)
     uint8_t key[4];
 
     market_open(&again);
-    for (int thing = MARKET_PARTY; thing <= MARKET_CLOCK; thing++) {
+    for (int thing = MARKET_PARTY; thing <= MARKET_RULE; thing++) {
         for (uint32_t number = 0; number < count_of(market, (enum market_thing)thing); number++) {
             store_u32_be(key, number);
             EXPECT_OK(market_rows_load(again, BASE, (uint8_t)(BASE + thing),
@@ -126,7 +164,7 @@ static void check_rows(const struct market *market, const struct rows *rows)
                                        buffer_view(&rows->values[thing][number])));
         }
     }
-    for (int thing = MARKET_PARTY; thing <= MARKET_CLOCK; thing++) {
+    for (int thing = MARKET_PARTY; thing <= MARKET_RULE; thing++) {
         EXPECT_EQ(count_of(again, (enum market_thing)thing),
                   count_of(market, (enum market_thing)thing));
         for (uint32_t number = 0; number < count_of(market, (enum market_thing)thing); number++) {

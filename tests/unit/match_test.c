@@ -126,6 +126,59 @@ static void a_pair_that_keeps_every_rule_is_possible(void)
     EXPECT_EQ(match.cost, 588 + 200);
 }
 
+static void goods_of_each_day_arrive_later_and_cost_more_once_late(void)
+{
+    struct pair pair = pair_open();
+
+    pair.need.due = DAY_ONE + 5;
+    pair.need.latest = DAY_ONE + 7;
+    pair.offer.offer_kind = OFFER_CAPACITY;
+    pair.offer.quantity = 0;
+    pair.offer.per_day = 20;
+    pair.offer.from = DAY_ONE + 1;
+    pair.offer.to = DAY_ONE + 30;
+    pair.offer.lead_days = 2;
+    apply(pair.market, KIND_NEED_PUT, (union command){.need_put = pair.need});
+    apply(pair.market, KIND_OFFER_PUT, (union command){.offer_put = pair.offer});
+    struct match_days days = match_days(pair.market, 0, 0);
+    EXPECT_EQ(days.on_time, DAY_ONE + 2); /* 2 days of lead and 1 on the road. */
+    EXPECT_EQ(days.latest, DAY_ONE + 4);
+    EXPECT_EQ(match_first_day(pair.market, 0), DAY_ONE + 1);
+    for (int32_t day = DAY_ONE + 1; day <= DAY_ONE + 6; day++) {
+        struct match match = match_check_on(pair.market, &plain, 0, 0, day);
+        uint32_t late = day > days.on_time ? (uint32_t)(day - days.on_time) : 0;
+        EXPECT_EQ(match.reason, day <= days.latest ? MATCH_POSSIBLE : MATCH_TOO_LATE);
+        EXPECT_EQ(match.arrival, day + 3);
+        EXPECT_EQ(match.days_late, late);
+        EXPECT_EQ(match.cost, 588 + 200 + 500 * late);
+    }
+    struct match best = match_check(pair.market, &plain, 0, 0);
+    EXPECT_EQ(best.arrival, DAY_ONE + 4);
+    EXPECT_EQ(best.days_late, 0);
+    tick(pair.market, DAY_ONE + 3);
+    EXPECT_EQ(match_first_day(pair.market, 0), DAY_ONE + 3);
+    EXPECT_EQ(match_check(pair.market, &plain, 0, 0).days_late, 1);
+    market_close(pair.market);
+}
+
+static void without_days_goods_of_any_day_are_on_time(void)
+{
+    struct pair pair = pair_open();
+
+    apply(pair.market, KIND_NEED_PUT, (union command){.need_put = pair.need});
+    apply(pair.market, KIND_OFFER_PUT, (union command){.offer_put = pair.offer});
+    struct match_days days = match_days(pair.market, 0, 0);
+    EXPECT_EQ(days.on_time, DAY_MAX);
+    EXPECT_EQ(days.latest, DAY_MAX);
+    EXPECT_EQ(match_check_on(pair.market, &plain, 0, 0, DAY_ONE + 900).cost, 588 + 200);
+    pair.need.latest = DAY_ONE + 9;
+    apply(pair.market, KIND_NEED_PUT, (union command){.need_put = pair.need});
+    days = match_days(pair.market, 0, 0);
+    EXPECT_EQ(days.on_time, DAY_ONE + 8); /* Before `latest` nothing is late. */
+    EXPECT_EQ(days.latest, DAY_ONE + 8);
+    market_close(pair.market);
+}
+
 static void each_rule_names_its_reason(void)
 {
     static const uint64_t ended = (uint64_t)(DAY_ONE + 9) * DAY_MS;
@@ -510,6 +563,8 @@ int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
         CASE(a_pair_that_keeps_every_rule_is_possible),
+        CASE(goods_of_each_day_arrive_later_and_cost_more_once_late),
+        CASE(without_days_goods_of_any_day_are_on_time),
         CASE(each_rule_names_its_reason),
         CASE(every_reason_has_a_name_of_its_own),
         CASE(less_than_a_lot_is_enough_for_the_whole_need),

@@ -504,6 +504,8 @@ static size_t values_outside(const struct field *field, struct bytes values[4], 
             values[count++] = pack_text(letters, (size_t)field->min - 1, arena);
         }
         break;
+    case FIELD_BOOL:
+        break; /* Both values are fine. */
     case FIELD_DAY:
         values[count++] = pack_text("1969-12-31", 10, arena);
         values[count++] = pack_text("10000-01-01", 11, arena);
@@ -544,7 +546,7 @@ static void every_field_of_every_command_is_refused_by_its_name(void)
     struct arena arena = {0};
     uint64_t random = 5;
 
-    for (uint16_t kind = KIND_COMMAND_FIRST; kind <= KIND_TICK; kind++) {
+    for (uint16_t kind = KIND_COMMAND_FIRST; kind <= KIND_COMMAND_LAST; kind++) {
         const struct message *message = message_by_kind(kind);
         for (size_t i = 0; i < message->field_count; i++) {
             struct bytes body = random_body(message, &random, &arena);
@@ -709,7 +711,8 @@ static void commands_are_found_by_name_and_kind(void)
         if (message == NULL) {
             continue;
         }
-        bool is_command = kind >= KIND_COMMAND_FIRST && kind <= KIND_COMMAND_LAST;
+        bool is_command = kind >= KIND_COMMAND_FIRST && kind <= KIND_COMMAND_LAST &&
+                          kind != KIND_TICK && kind != KIND_RULES_PUT;
         EXPECT_EQ(message->kind, kind);
         EXPECT_TRUE(message_by_name(bytes_from_text(message->name)) ==
                     (is_command ? message : NULL));

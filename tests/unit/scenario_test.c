@@ -309,15 +309,22 @@ static void write_text(const char *name, const char *content)
 
 static void files_are_read_in_the_order_of_their_references(void)
 {
-    static const uint16_t kinds[] = {KIND_PRODUCT_PUT, KIND_PARTY_PUT, KIND_OFFER_PUT,
-                                     KIND_NEED_PUT};
+    static const uint16_t kinds[] = {KIND_PRODUCT_PUT, KIND_PARTY_PUT,       KIND_SUBSTITUTE_PUT,
+                                     KIND_NORM_PUT,    KIND_CERTIFICATE_PUT, KIND_EXCLUSION_PUT,
+                                     KIND_OFFER_PUT,   KIND_NEED_PUT};
     struct heard heard = {0};
 
     write_text("needs.csv", "need,party,product,quantity,class\nn,p,m,1,1\n");
     write_text("products.csv", "product\nm\n");
     write_text("offers.csv", "offer,party,product,kind,quantity\no,p,m,stock,5\n");
     write_text("parties.csv", "party,roles\np,offerer|requester\n");
-    EXPECT_EQ(scenario_count(folder), 4);
+    write_text("exclusions.csv", "exclusion_id,party_id,other_id,reason\nx,p,q,conflict\n");
+    write_text("certificates.csv", "certificate_id,party_id,product_id,code,number,from,to,state\n"
+                                   "c,p,m,EN 149,77,2020-04-01,2021-04-01,revoked\n");
+    write_text("norms.csv", "norm_id,product_id,code,country,region,class,from,to\n"
+                            "r,m,EN 149,FR,,2,2020-04-01,\n");
+    write_text("substitutes.csv", "substitute_id,product_id,given_id,rank,from,to\ns,m,k,3,,\n");
+    EXPECT_EQ(scenario_count(folder), 8);
     EXPECT_OK(scenario_read(folder, on_row, &heard, &heard.stopped, heard.problem));
     EXPECT_EQ(heard.count, COUNT_OF(kinds));
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
@@ -325,6 +332,16 @@ static void files_are_read_in_the_order_of_their_references(void)
         EXPECT_TEXT(bytes_from_text(heard.rows[i].code), "");
     }
     EXPECT_EQ(heard.rows[1].command.party_put.roles, ROLE_OFFERER | ROLE_REQUESTER);
+    EXPECT_EQ(heard.rows[2].command.substitute_put.rank, 3);
+    EXPECT_EQ(heard.rows[2].command.substitute_put.from, DAY_NONE);
+    EXPECT_EQ(heard.rows[3].command.norm_put.class_number, 2);
+    EXPECT_EQ(heard.rows[3].command.norm_put.region.size, 0);
+    EXPECT_EQ(heard.rows[4].command.certificate_put.state, CERTIFICATE_REVOKED);
+    EXPECT_EQ(heard.rows[4].command.certificate_put.to, 18353 + 365);
+    remove_file("substitutes.csv");
+    remove_file("norms.csv");
+    remove_file("certificates.csv");
+    remove_file("exclusions.csv");
     remove_file("needs.csv");
     remove_file("products.csv");
     remove_file("offers.csv");

@@ -73,19 +73,30 @@ static uint32_t to_u32(uint64_t value)
     return (uint32_t)value;
 }
 
+/* Offer and cost, in turn. */
+static const struct candidate *read_candidates(struct allocate *allocate,
+                                               const struct uint_list *matches, size_t *count)
+{
+    ENSURE(matches->count % 2 == 0);
+    struct candidate *candidates =
+        arena_take(&allocate->arena, matches->count / 2 * sizeof *candidates);
+
+    *count = matches->count / 2;
+    for (size_t i = 0; i < *count; i++) {
+        candidates[i].offer = to_u32(matches->items[2 * i]);
+        candidates[i].cost = to_u32(matches->items[2 * i + 1]);
+    }
+    return candidates;
+}
+
 static void step_noted(struct allocate *allocate, const struct entry *entry)
 {
     struct noted noted;
     union command command;
+    size_t count;
 
     decode(allocate, &NOTED, entry->body, &noted);
-    ENSURE(noted.matches.count % 2 == 0);
-    size_t count = noted.matches.count / 2;
-    struct candidate *candidates = arena_take(&allocate->arena, count * sizeof *candidates);
-    for (size_t i = 0; i < count; i++) {
-        candidates[i].offer = to_u32(noted.matches.items[2 * i]);
-        candidates[i].cost = to_u32(noted.matches.items[2 * i + 1]);
-    }
+    const struct candidate *candidates = read_candidates(allocate, &noted.matches, &count);
     decode(allocate, message_by_kind((uint16_t)noted.kind), noted.body, &command);
     const struct plan_input input = {
         .kind = (uint16_t)noted.kind,
@@ -112,6 +123,16 @@ static void step_matches(struct allocate *allocate, const struct entry *entry)
         plan_apply_match(allocate->plan, to_u32(item[0]), to_u32(matches.offer), to_u32(item[1]),
                          to_u32(item[2]));
     }
+}
+
+static void step_listed(struct allocate *allocate, const struct entry *entry)
+{
+    struct listed listed;
+    size_t count;
+
+    decode(allocate, &LISTED, entry->body, &listed);
+    const struct candidate *candidates = read_candidates(allocate, &listed.matches, &count);
+    plan_apply_listed(allocate->plan, to_u32(listed.need), candidates, count, to_u32(listed.bound));
 }
 
 static void append(struct allocate *allocate, uint16_t kind, const void *record)
@@ -142,6 +163,8 @@ static void step(void *state, uint32_t upstream, const struct entry *entry, stru
         step_noted(allocate, entry);
     } else if (entry->kind == KIND_MATCHES) {
         step_matches(allocate, entry);
+    } else if (entry->kind == KIND_LISTED) {
+        step_listed(allocate, entry);
     }
     if (entry->flags & ENTRY_SETTLES) {
         allocate->effects = effects;

@@ -10,7 +10,7 @@
 #include "core/plan/plan.h"
 #include "node/stage.h"
 
-#define ALLOCATE_TABLE_FIRST 2 /* Rows of the plan: this table and the seven behind it. */
+#define ALLOCATE_TABLE_FIRST 2 /* Rows of the plan: this table and the eight behind it. */
 
 extern const struct role allocate_role; /* Its state is a struct allocate. */
 

@@ -28,12 +28,11 @@ static int compare_offers(const void *left, const void *right)
     return (a->offer > b->offer) - (a->offer < b->offer);
 }
 
-/* Every active offer of the need's product: possible ones by cost, then the others. */
-static struct ranked_offer *rank_offers(struct allocate *allocate, uint32_t need, size_t *count)
+static void rank_product(struct allocate *allocate, uint32_t need, uint32_t product,
+                         struct ranked_offer *ranked)
 {
     const struct market *market = plan_market(allocate->plan);
-    const struct number_list *offers = &market->products[market->needs[need].product].offers;
-    struct ranked_offer *ranked = arena_take(&allocate->arena, offers->count * sizeof *ranked);
+    const struct number_list *offers = &market->products[product].offers;
 
     for (size_t i = 0; i < offers->count; i++) {
         struct match match =
@@ -45,7 +44,26 @@ static struct ranked_offer *rank_offers(struct allocate *allocate, uint32_t need
             .offer = offers->items[i],
         };
     }
-    *count = offers->count;
+}
+
+/* Every active offer of the need's product and of its substitutes: possible ones by cost, then the
+ * others. */
+static struct ranked_offer *rank_offers(struct allocate *allocate, uint32_t need, size_t *count)
+{
+    const struct market *market = plan_market(allocate->plan);
+    uint32_t given[PRODUCT_GIVEN_MAX];
+    size_t given_count = market_given_products(market, market->needs[need].product, given);
+    size_t total = 0;
+
+    for (size_t i = 0; i < given_count; i++) {
+        total += market->products[given[i]].offers.count;
+    }
+    struct ranked_offer *ranked = arena_take(&allocate->arena, total * sizeof *ranked);
+    *count = 0;
+    for (size_t i = 0; i < given_count; i++) {
+        rank_product(allocate, need, given[i], ranked + *count);
+        *count += market->products[given[i]].offers.count;
+    }
     if (*count > 1) {
         qsort(ranked, *count, sizeof *ranked, compare_offers);
     }

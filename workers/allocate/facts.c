@@ -1,5 +1,7 @@
 #include "workers/allocate/facts.h"
 
+#include "core/match/rules.h"
+
 static struct bytes text_of(const struct market *market, uint32_t number)
 {
     return number == NAME_NONE ? (struct bytes){0} : names_text(&market->texts, number);
@@ -26,6 +28,12 @@ struct need_row need_facts(const struct allocate *allocate, uint32_t number)
     };
 }
 
+/* Of its first slot: what is made soonest serves all days. */
+static uint64_t price_of(const struct plan *plan, uint32_t offer)
+{
+    return plan_slot_count(plan, offer) == 0 ? 0 : (uint64_t)plan_slot(plan, offer, 0).price;
+}
+
 struct offer_row offer_facts(const struct allocate *allocate, uint32_t number)
 {
     const struct market *market = plan_market(allocate->plan);
@@ -43,7 +51,7 @@ struct offer_row offer_facts(const struct allocate *allocate, uint32_t number)
         .from = offer->from,
         .to = offer->to,
         .lead_days = offer->lead_days,
-        .price = (uint64_t)flow_price(plan_flow(allocate->plan), number),
+        .price = price_of(allocate->plan, number),
     };
 }
 
@@ -75,8 +83,53 @@ struct product_row product_facts(const struct allocate *allocate, uint32_t numbe
         .name = text_of(market, product->name),
         .unit = text_of(market, product->unit),
         .lot = product->lot,
+        .recyclable = product->recyclable,
         .open_needs = product->needs.count,
         .active_offers = product->offers.count,
+    };
+}
+
+static struct bytes id_of(const struct names *ids, uint32_t number)
+{
+    return number == NAME_NONE ? (struct bytes){0} : names_text(ids, number);
+}
+
+static const char *state_of_rule(const struct market *market, const struct rule *rule)
+{
+    if (rule->is_revoked) {
+        return "revoked";
+    }
+    if (rule_is_in_force(rule, market->today)) {
+        return "in_force";
+    }
+    return rule->from != DAY_NONE && rule->from > market->today ? "to_come" : "over";
+}
+
+struct dated_row dated_facts(const struct allocate *allocate, uint32_t number)
+{
+    static const char *const kinds[] = {NULL, "substitute", "norm", "certificate", "exclusion"};
+    const struct market *market = plan_market(allocate->plan);
+    const struct rule *rule = &market->rules[number];
+    struct bytes text = text_of(market, rule->text);
+    bool is_certificate = rule->kind == RULE_CERTIFICATE;
+
+    return (struct dated_row){
+        .t = bytes_from_text(kinds[rule->kind]),
+        .id = market_rule_id(market, number),
+        .state = bytes_from_text(state_of_rule(market, rule)),
+        .product = id_of(&market->product_ids, rule->product),
+        .given = id_of(&market->product_ids, rule->given),
+        .rank = rule->rank,
+        .party = id_of(&market->party_ids, rule->party),
+        .other = id_of(&market->party_ids, rule->other),
+        .code = text_of(market, rule->code),
+        .number = is_certificate ? text : (struct bytes){0},
+        .reason = is_certificate ? (struct bytes){0} : text,
+        .country = text_of(market, rule->country),
+        .region = text_of(market, rule->region),
+        .class_number = rule->class_number,
+        .from = rule->from,
+        .to = rule->to,
     };
 }
 
@@ -92,9 +145,10 @@ static const char *reason_of(const struct allocate *allocate, const struct match
 struct pair_row pair_facts(const struct allocate *allocate, uint32_t need, uint32_t offer)
 {
     const struct market *market = plan_market(allocate->plan);
-    const struct flow *flow = plan_flow(allocate->plan);
     const struct match_rules *rules = plan_rules(allocate->plan);
     struct match match = match_check(market, rules, need, offer);
+    struct match_why why = match_why_not(market, rules, need, offer);
+    bool has_rule = why.rule != NAME_NONE;
     bool is_checked = match.reason == MATCH_POSSIBLE || match.reason == MATCH_TOO_LATE;
 
     return (struct pair_row){
@@ -107,12 +161,20 @@ struct pair_row pair_facts(const struct allocate *allocate, uint32_t need, uint3
         .region_cost = match.other_region ? rules->other_region : 0,
         .country_cost = match.other_country ? rules->other_country : 0,
         .late_cost = (uint64_t)rules->per_day_late * match.days_late,
+        .substitute_cost = (uint64_t)rules->per_substitute_rank * match.rank,
+        .recyclable_cost = match.not_recyclable ? rules->not_recyclable : 0,
         .days_late = match.days_late,
         .arrival = is_checked ? match.arrival : DAY_NONE,
-        .price = (uint64_t)flow_price(flow, offer),
+        .price = price_of(allocate->plan, offer),
         .capacity = market->offers[offer].capacity,
         .promised = (uint64_t)plan_offer_promised(allocate->plan, offer),
-        .given = (uint64_t)flow_units(flow, need, offer),
+        .given = (uint64_t)plan_pair_units(allocate->plan, need, offer),
+        .rule = has_rule ? market_rule_id(market, why.rule) : (struct bytes){0},
+        .code = has_rule ? text_of(market, market->rules[why.rule].code) : (struct bytes){0},
+        .day = why.day,
+        .ended = why.ended,
+        .days_missing = why.days,
+        .units_missing = why.units,
     };
 }
 

@@ -12,6 +12,7 @@ struct need_row need_facts(const struct allocate *allocate, uint32_t number);
 struct offer_row offer_facts(const struct allocate *allocate, uint32_t number);
 struct party_row party_facts(const struct allocate *allocate, uint32_t number);
 struct product_row product_facts(const struct allocate *allocate, uint32_t number);
+struct dated_row dated_facts(const struct allocate *allocate, uint32_t number);
 struct pair_row pair_facts(const struct allocate *allocate, uint32_t need, uint32_t offer);
 struct share_row share_facts(const struct allocate *allocate, uint64_t number);
 

@@ -1,5 +1,5 @@
 /*
- * lookup.c - needs, offers, parties and products by number, page by page.
+ * lookup.c - needs, offers, parties, products and dated rules by number, page by page.
  */
 #include "workers/allocate/facts.h"
 
@@ -11,6 +11,7 @@ union row {
     struct offer_row offer;
     struct party_row party;
     struct product_row product;
+    struct dated_row dated;
 };
 
 /* One kind of thing that can be looked up. */
@@ -22,6 +23,7 @@ struct shelf {
     /* What the filters compare with. */
     void (*traits)(const union row *row, struct bytes *party, struct bytes *product,
                    struct bytes *state);
+    uint8_t rule_kind; /* enum rule_kind, 0 for what is no rule. */
 };
 
 static const struct names *need_ids(const struct market *market)
@@ -44,6 +46,11 @@ static const struct names *product_ids(const struct market *market)
     return &market->product_ids;
 }
 
+static const struct names *rule_ids(const struct market *market)
+{
+    return &market->rule_ids;
+}
+
 static void fill_need(const struct allocate *allocate, uint32_t number, union row *row)
 {
     row->need = need_facts(allocate, number);
@@ -62,6 +69,11 @@ static void fill_party(const struct allocate *allocate, uint32_t number, union r
 static void fill_product(const struct allocate *allocate, uint32_t number, union row *row)
 {
     row->product = product_facts(allocate, number);
+}
+
+static void fill_rule(const struct allocate *allocate, uint32_t number, union row *row)
+{
+    row->dated = dated_facts(allocate, number);
 }
 
 static void need_traits(const union row *row, struct bytes *party, struct bytes *product,
@@ -96,11 +108,23 @@ static void product_traits(const union row *row, struct bytes *party, struct byt
     *state = (struct bytes){0};
 }
 
+static void rule_traits(const union row *row, struct bytes *party, struct bytes *product,
+                        struct bytes *state)
+{
+    *party = row->dated.party;
+    *product = row->dated.product;
+    *state = row->dated.state;
+}
+
 static const struct shelf shelves[] = {
-    {"need", &NEED_ROW, need_ids, fill_need, need_traits},
-    {"offer", &OFFER_ROW, offer_ids, fill_offer, offer_traits},
-    {"party", &PARTY_ROW, party_ids, fill_party, party_traits},
-    {"product", &PRODUCT_ROW, product_ids, fill_product, product_traits},
+    {"need", &NEED_ROW, need_ids, fill_need, need_traits, 0},
+    {"offer", &OFFER_ROW, offer_ids, fill_offer, offer_traits, 0},
+    {"party", &PARTY_ROW, party_ids, fill_party, party_traits, 0},
+    {"product", &PRODUCT_ROW, product_ids, fill_product, product_traits, 0},
+    {"substitute", &DATED_ROW, rule_ids, fill_rule, rule_traits, RULE_SUBSTITUTE},
+    {"norm", &DATED_ROW, rule_ids, fill_rule, rule_traits, RULE_NORM},
+    {"certificate", &DATED_ROW, rule_ids, fill_rule, rule_traits, RULE_CERTIFICATE},
+    {"exclusion", &DATED_ROW, rule_ids, fill_rule, rule_traits, RULE_EXCLUSION},
 };
 
 static bool passes(struct bytes filter, struct bytes value)
@@ -133,10 +157,14 @@ static void add_row(struct allocate *allocate, const struct shelf *shelf, const 
 static void collect(struct allocate *allocate, const struct shelf *shelf,
                     const struct lookup *lookup, size_t limit, struct rows *rows)
 {
-    uint32_t count = shelf->ids(plan_market(allocate->plan))->count;
+    const struct market *market = plan_market(allocate->plan);
+    uint32_t count = shelf->ids(market)->count;
     union row row;
 
     for (uint64_t number = lookup->from; number < count; number++) {
+        if (shelf->rule_kind != 0 && market->rules[number].kind != shelf->rule_kind) {
+            continue;
+        }
         if (rows->rows.count == limit) {
             rows->next = number;
             return;
@@ -161,7 +189,10 @@ static const struct shelf *find_shelf(struct bytes what)
 static void take_one(struct allocate *allocate, const struct shelf *shelf, struct bytes id,
                      struct rows *rows)
 {
-    uint32_t number = names_find(shelf->ids(plan_market(allocate->plan)), id);
+    const struct market *market = plan_market(allocate->plan);
+    enum rule_kind kind = (enum rule_kind)shelf->rule_kind;
+    uint32_t number =
+        kind == 0 ? names_find(shelf->ids(market), id) : market_find_rule(market, kind, id);
     union row row;
 
     if (number != NAME_NONE) {

@@ -62,11 +62,34 @@ static const struct field product_fields[] = {
     LABEL(product_row, name, "name", .text = "Name."),
     LABEL(product_row, unit, "unit", .text = "Unit."),
     UNITS(product_row, lot, "lot", .text = "Smallest quantity worth shipping."),
+    FLAG(product_row, recyclable, "recyclable", .text = "Can be used again or recycled."),
     UNITS(product_row, open_needs, "open_needs", .text = "Open needs."),
     UNITS(product_row, active_offers, "active_offers", .text = "Active offers."),
 };
 const struct message PRODUCT_ROW =
     MESSAGE("product", product_row, product_fields, .text = "A product.");
+
+#define MAYBE(key, member, ...) TEXT(dated_row, member, key, 0, NAME_SIZE_MAX, .text = __VA_ARGS__)
+
+static const struct field dated_fields[] = {
+    WORD(dated_row, t, "t", .text = "\"substitute\", \"norm\", \"certificate\", \"exclusion\""),
+    ID(dated_row, id, "id", .text = "Id."),
+    WORD(dated_row, state, "state", .text = "\"in_force\", \"to_come\", \"over\", \"revoked\""),
+    MAYBE("product", product, "Product asked for, or given."),
+    MAYBE("given", given, "What stands in for it."),
+    UINT(dated_row, rank, "rank", 0, SUBSTITUTE_RANK_MAX, .text = "Of a substitute."),
+    MAYBE("party", party, "Whose certificate; one of two parties."),
+    MAYBE("other", other, "The other party."),
+    MAYBE("code", code, "The norm."),
+    MAYBE("number", number, "Of a certificate."),
+    MAYBE("reason", reason, "Of an exclusion."),
+    MAYBE("country", country, "Where a norm holds."),
+    MAYBE("region", region, "Where a norm holds."),
+    UINT(dated_row, class_number, "class", 0, CLASS_COUNT, .text = "Up to which a norm holds."),
+    DAY(dated_row, from, "from", .text = "First day."),
+    DAY(dated_row, to, "to", .text = "Last day."),
+};
+const struct message DATED_ROW = MESSAGE("rule", dated_row, dated_fields, .text = "A dated rule.");
 
 static const struct field pair_fields[] = {
     ID(pair_row, offer, "offer", .text = "Offer."),
@@ -78,12 +101,21 @@ static const struct field pair_fields[] = {
     UINT(pair_row, region_cost, "region_cost", 0, INT64_MAX, .text = "Term: another region."),
     UINT(pair_row, country_cost, "country_cost", 0, INT64_MAX, .text = "Term: another country."),
     UINT(pair_row, late_cost, "late_cost", 0, INT64_MAX, .text = "Term: days after due."),
+    UINT(pair_row, substitute_cost, "substitute_cost", 0, INT64_MAX, .text = "Term: a substitute."),
+    UINT(pair_row, recyclable_cost, "recyclable_cost", 0, INT64_MAX,
+         .text = "Term: not recyclable where another product is."),
     UINT(pair_row, days_late, "days_late", 0, INT64_MAX, .text = "Days after due."),
     DAY(pair_row, arrival, "arrival", .text = "Day it would arrive."),
     UINT(pair_row, price, "price", 0, INT64_MAX, .text = "What one unit more of it would save."),
     UINT(pair_row, capacity, "capacity", 0, INT64_MAX, .text = "Units it has in all."),
     UINT(pair_row, promised, "promised", 0, INT64_MAX, .text = "Units it has promised to anyone."),
     UINT(pair_row, given, "given", 0, INT64_MAX, .text = "Units proposed to this need."),
+    TEXT(pair_row, rule, "rule", 0, ID_SIZE_MAX, .text = "The dated rule that forbids it."),
+    TEXT(pair_row, code, "code", 0, NORM_CODE_SIZE_MAX, .text = "The norm of that rule."),
+    DAY(pair_row, day, "day", .text = "From which day on it would let this pass."),
+    DAY(pair_row, ended, "ended", .text = "The last day on which it did."),
+    UINT(pair_row, days_missing, "days_missing", 0, INT64_MAX, .text = "Days too late."),
+    UINT(pair_row, units_missing, "units_missing", 0, INT64_MAX, .text = "Units short of a lot."),
 };
 const struct message PAIR_ROW = MESSAGE("pair", pair_row, pair_fields, .text = "Need and offer.");
 

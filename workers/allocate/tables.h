@@ -53,8 +53,29 @@ struct product_row {
     struct bytes name;
     struct bytes unit;
     uint64_t lot;
+    bool recyclable;
     uint64_t open_needs;
     uint64_t active_offers;
+};
+
+/* A substitute, norm, certificate or exclusion. What its kind has no use for is empty or 0. */
+struct dated_row {
+    struct bytes t; /* "substitute", "norm", "certificate", "exclusion" */
+    struct bytes id;
+    struct bytes state;   /* "in_force", "to_come", "over", "revoked": today. */
+    struct bytes product; /* Asked for, of a substitute. */
+    struct bytes given;
+    uint64_t rank;
+    struct bytes party;
+    struct bytes other;
+    struct bytes code;
+    struct bytes number;
+    struct bytes reason;
+    struct bytes country;
+    struct bytes region;
+    uint64_t class_number;
+    int64_t from;
+    int64_t to;
 };
 
 /* A pair of need and offer: possible or why not, and what a unit costs. */
@@ -68,12 +89,21 @@ struct pair_row {
     uint64_t region_cost;
     uint64_t country_cost;
     uint64_t late_cost;
+    uint64_t substitute_cost;
+    uint64_t recyclable_cost;
     uint64_t days_late;
     int64_t arrival;
     uint64_t price;    /* Of the offer. */
     uint64_t capacity; /* Of the offer, */
     uint64_t promised; /* and what of it is promised to anyone. */
     uint64_t given;    /* Units of it that this need gets as long as nothing is fixed. */
+    /* What would have to change (core/match/match.h, struct match_why). */
+    struct bytes rule; /* Id of the substitute, exclusion or norm that forbids it. */
+    struct bytes code; /* Of the norm. */
+    int64_t day;       /* From which day on that rule would let it pass. */
+    int64_t ended;     /* The last day on which it did. */
+    uint64_t days_missing;
+    uint64_t units_missing;
 };
 
 struct share_row { /* An assignment of the need. */
@@ -97,7 +127,7 @@ struct explained {
     uint64_t possible;           /* How many offers are possible. */
 };
 
-extern const struct message NEED_ROW, OFFER_ROW, PARTY_ROW, PRODUCT_ROW, PAIR_ROW, SHARE_ROW,
-    EXPLAINED;
+extern const struct message NEED_ROW, OFFER_ROW, PARTY_ROW, PRODUCT_ROW, DATED_ROW, PAIR_ROW,
+    SHARE_ROW, EXPLAINED;
 
 #endif

@@ -4,7 +4,7 @@
  *     table                key      value
  *     2 + market_thing     number   core/match/market.h
  *     MATCH_BOUNDS         number   u32 bound, u32 offers listed since it was last exact
- *     MATCH_RULES          empty    5 x u32, as struct match_rules
+ *     MATCH_RULES          empty    7 x u32, as struct match_rules
  *
  * A need's bound is exact when its candidates are searched and listed. Offers that come later and
  * cost less are listed on top; after as many again as are kept the bound is searched anew, so it
@@ -22,7 +22,7 @@
 #define MARKET_BASE 2
 #define MATCH_BOUNDS 10
 #define MATCH_RULES 11
-#define RULE_COUNT 5
+#define RULE_COUNT 7
 #define TRIPLES_PER_ENTRY 130 /* Of three times five bytes at most: an entry below 2,000. */
 
 struct need_listing {
@@ -42,6 +42,7 @@ struct match_worker {
     struct candidate candidates[MATCH_KEPT_MAX];
     uint64_t numbers[MATCH_KEPT_MAX * 3];
     uint64_t noted_count, listed_count;
+    uint64_t rematched_count; /* Needs listed anew because something else than they changed. */
 };
 
 void match_worker_open(const struct match_rules *rules, struct match_worker **worker)
@@ -120,11 +121,9 @@ static uint32_t cost_if_listed(struct match_worker *worker, uint32_t need, uint3
     return match.cost;
 }
 
-/* Lists an offer that is new, or can do more than before, for every need it is good for. */
-static void list_offer(struct match_worker *worker, uint32_t offer, struct effects *effects)
+static void list_offer_for(struct match_worker *worker, uint32_t offer,
+                           const struct number_list *needs, struct effects *effects)
 {
-    const struct market *market = worker->market;
-    const struct number_list *needs = &market->products[market->offers[offer].product].needs;
     size_t filled = 0;
 
     for (size_t i = 0; i < needs->count; i++) {
@@ -146,6 +145,18 @@ static void list_offer(struct match_worker *worker, uint32_t offer, struct effec
     }
 }
 
+/* Lists an offer that is new, or can do more than before, for every need it is good for. */
+static void list_offer(struct match_worker *worker, uint32_t offer, struct effects *effects)
+{
+    const struct market *market = worker->market;
+    uint32_t asked[PRODUCT_ASKED_MAX];
+    size_t count = market_asked_products(market, market->offers[offer].product, asked);
+
+    for (size_t i = 0; i < count; i++) {
+        list_offer_for(worker, offer, &market->products[asked[i]].needs, effects);
+    }
+}
+
 /* Fills the numbers with an open need's matches: offer, cost, ... */
 static size_t list_need(struct match_worker *worker, uint32_t need)
 {
@@ -157,6 +168,25 @@ static size_t list_need(struct match_worker *worker, uint32_t need)
     }
     worker->listed_count += count;
     return 2 * count;
+}
+
+/* Lists the needs whose matches a rule may have changed. */
+static void list_affected(struct match_worker *worker, const struct market_change *change,
+                          struct effects *effects)
+{
+    for (size_t i = 0; i < change->affected_need_count; i++) {
+        uint32_t need = change->affected_needs[i];
+        size_t count = list_need(worker, need);
+        struct listed listed = {
+            .need = need,
+            .bound = worker->listings[need].bound,
+            .matches = {.items = worker->numbers, .count = count},
+        };
+        worker->scratch.size = 0;
+        proto_encode(&LISTED, &listed, &worker->scratch);
+        effect_append(effects, KIND_LISTED, buffer_view(&worker->scratch));
+        worker->rematched_count++;
+    }
 }
 
 /* --- Stepping ------------------------------------------------------------------------ */
@@ -190,6 +220,7 @@ static void search_needs(struct match_worker *worker, uint32_t party)
         bool is_meant = party == NAME_NONE || market->needs[need].party == party;
         if (is_meant && market->needs[need].state == NEED_OPEN) {
             search(worker, need);
+            worker->rematched_count++;
         }
     }
 }
@@ -244,11 +275,16 @@ static void relist_party(struct match_worker *worker, uint32_t party, struct eff
 static void relist_product(struct match_worker *worker, uint32_t product, uint64_t lot_before,
                            struct effects *effects)
 {
-    const struct number_list *offers = &worker->market->products[product].offers;
+    const struct market *market = worker->market;
+    uint32_t given[PRODUCT_GIVEN_MAX];
+    size_t count = market_given_products(market, product, given);
 
-    for (size_t i = 0; i < offers->count; i++) {
-        if (market_offer_capacity(&worker->market->offers[offers->items[i]]) < lot_before) {
-            list_offer(worker, offers->items[i], effects);
+    for (size_t i = 0; i < count; i++) {
+        const struct number_list *offers = &market->products[given[i]].offers;
+        for (size_t j = 0; j < offers->count; j++) {
+            if (market_offer_capacity(&market->offers[offers->items[j]]) < lot_before) {
+                list_offer_for(worker, offers->items[j], &market->products[product].needs, effects);
+            }
         }
     }
 }
@@ -323,6 +359,7 @@ static void step(void *state, uint32_t upstream, const struct entry *entry, stru
         number_count = list_need(worker, change.number);
     }
     append_noted(worker, entry, &intake, &change, number_count, effects);
+    list_affected(worker, &change, effects);
     list_change(worker, entry->kind, &change, &before, &after, effects);
 }
 
@@ -331,8 +368,10 @@ static void step(void *state, uint32_t upstream, const struct entry *entry, stru
 static enum status load_rules(struct match_worker *worker, struct bytes value)
 {
     uint32_t *rules[RULE_COUNT] = {
-        &worker->rules.per_kilometre, &worker->rules.other_region, &worker->rules.other_country,
-        &worker->rules.per_day_late,  &worker->rules.kept_max,
+        &worker->rules.per_kilometre,  &worker->rules.other_region,
+        &worker->rules.other_country,  &worker->rules.per_day_late,
+        &worker->rules.kept_max,       &worker->rules.per_substitute_rank,
+        &worker->rules.not_recyclable,
     };
 
     if (value.size != RULE_COUNT * 4) {
@@ -348,8 +387,9 @@ static enum status load_rules(struct match_worker *worker, struct bytes value)
 static void save_rules(const struct match_worker *worker, struct rows_out *rows)
 {
     const uint32_t rules[RULE_COUNT] = {
-        worker->rules.per_kilometre, worker->rules.other_region, worker->rules.other_country,
-        worker->rules.per_day_late,  worker->rules.kept_max,
+        worker->rules.per_kilometre,  worker->rules.other_region, worker->rules.other_country,
+        worker->rules.per_day_late,   worker->rules.kept_max,     worker->rules.per_substitute_rank,
+        worker->rules.not_recyclable,
     };
     uint8_t value[RULE_COUNT * 4];
 
@@ -421,6 +461,7 @@ static void report(const void *state, struct report_out *out)
 
     report_count(out, "noted", worker->noted_count);
     report_count(out, "listed", worker->listed_count);
+    report_count(out, "rematched", worker->rematched_count);
     report_count(out, "known_needs", worker->market->need_ids.count);
     report_count(out, "known_offers", worker->market->offer_ids.count);
 }

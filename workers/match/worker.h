@@ -3,7 +3,8 @@
  *
  * Every intake entry comes out again as one "noted" entry: the command, what became of it, and for
  * an open need its best matches. When an offer appears or changes, "matches" entries behind the
- * noted one list the needs it is among the best for. So the match feed is all that the
+ * noted one list the needs it is among the best for; when a dated rule changes, begins or ends,
+ * "listed" entries list the needs that are affected anew. So the match feed is all that the
  * workers behind it need to know.
  *
  * Each need has a bound: every possible offer that costs less has been listed for it. When its

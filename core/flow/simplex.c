@@ -1,0 +1,574 @@
+/*
+ * simplex.c - the tree.
+ *
+ * One node more than there are slots, the hub, gives what stays unserved and takes what slots keep.
+ * A basis is a spanning tree of hub, slots and portions. Most portions are leaves of it: their one
+ * arc carries all they want, so their place is kept with the portion and not in the tree. Only
+ * portions with several arcs, the joints, are nodes; there are never more of them than slots. So a
+ * pivot walks and shifts tens of nodes, however many needs there are.
+ *
+ *     price(hub) = 0,   price(to) = price(from) + cost on every arc of the tree
+ *
+ * Costs of arcs of the tree are not kept: they are differences of prices. An arc enters when
+ * price(from) + cost < price(to). All arcs are without bounds, so a tree arc that points away from
+ * the hub carries something (it can not be pushed back otherwise), one that points to it may be
+ * empty; the arc that leaves is the last that runs empty along the cycle from its apex, which keeps
+ * it so. No basis then comes back (Cunningham, "A network simplex method", 1976).
+ *
+ * Arcs are priced need by need, round and round: a need's arcs lie side by side, and its portions
+ * share the cheapest. Of a block of needs the portion that gains the most enters.
+ *
+ * The start serves portions by falling weight from the cheapest slot that has something left.
+ */
+#include "core/flow/simplex.h"
+
+#include <stdlib.h>
+
+#define BLOCK_SIZE 16 /* Needs, or slots, that are priced before the best enters. */
+
+struct simplex_node {
+    int64_t flow; /* On the arc between the node and its parent. */
+    uint32_t parent;
+    uint32_t first; /* Child. */
+    uint32_t next;  /* Sibling. */
+    uint32_t previous;
+    uint32_t depth;
+    uint32_t portion; /* Of a joint. */
+    bool gives;       /* The arc points to the parent. */
+};
+
+/* An arc that may enter. `to` is a node, or SIMPLEX_NONE for a portion that is no joint. */
+struct entering {
+    int64_t gain; /* What a unit saves; 0 when there is none. */
+    int64_t cost;
+    uint32_t from;
+    uint32_t to;
+    uint32_t portion;
+};
+
+/* What the cycle of an entering arc allows. */
+struct cycle {
+    int64_t units;
+    uint32_t
+        leaving; /* The node whose arc to its parent runs empty; SIMPLEX_NONE: the portion's. */
+    uint32_t apex;
+    bool on_giving_side; /* It lies between `from` and the apex. */
+};
+
+static void link_child(struct simplex *simplex, uint32_t parent, uint32_t child)
+{
+    struct simplex_node *nodes = simplex->nodes;
+
+    nodes[child].parent = parent;
+    nodes[child].previous = SIMPLEX_NONE;
+    nodes[child].next = nodes[parent].first;
+    if (nodes[parent].first != SIMPLEX_NONE) {
+        nodes[nodes[parent].first].previous = child;
+    }
+    nodes[parent].first = child;
+}
+
+static void unlink_child(struct simplex *simplex, uint32_t child)
+{
+    struct simplex_node *nodes = simplex->nodes;
+    uint32_t next = nodes[child].next;
+    uint32_t previous = nodes[child].previous;
+
+    if (previous != SIMPLEX_NONE) {
+        nodes[previous].next = next;
+    } else {
+        nodes[nodes[child].parent].first = next;
+    }
+    if (next != SIMPLEX_NONE) {
+        nodes[next].previous = previous;
+    }
+}
+
+static uint32_t take_joint(struct simplex *simplex, uint32_t portion)
+{
+    uint32_t joint = simplex->spare;
+
+    ENSURE(joint != SIMPLEX_NONE);
+    simplex->spare = simplex->nodes[joint].parent;
+    simplex->nodes[joint] = (struct simplex_node){.first = SIMPLEX_NONE, .portion = portion};
+    simplex->problem->portions[portion].joint = joint;
+    return joint;
+}
+
+/* A joint without children hangs on its parent alone: it becomes a leaf. */
+static void release_joint(struct simplex *simplex, uint32_t node)
+{
+    struct simplex_node *joint = &simplex->nodes[node];
+
+    if (node <= simplex->hub || joint->first != SIMPLEX_NONE) {
+        return;
+    }
+    struct simplex_portion *portion = &simplex->problem->portions[joint->portion];
+    ENSURE(joint->flow == portion->units);
+    portion->joint = SIMPLEX_NONE;
+    portion->from = joint->parent;
+    portion->cost = simplex->prices[node] - simplex->prices[joint->parent];
+    unlink_child(simplex, node);
+    joint->parent = simplex->spare;
+    simplex->spare = node;
+}
+
+/* The node after `node` in a walk through all below `top`, parents first; `top` when it is over. */
+static uint32_t walk_on(const struct simplex_node *nodes, uint32_t node, uint32_t top)
+{
+    if (nodes[node].first != SIMPLEX_NONE) {
+        return nodes[node].first;
+    }
+    while (node != top && nodes[node].next == SIMPLEX_NONE) {
+        node = nodes[node].parent;
+    }
+    return node == top ? top : nodes[node].next;
+}
+
+/* Adds `change` to the prices at and below `top`, and makes depths right. */
+static void shift_subtree(struct simplex *simplex, uint32_t top, int64_t change)
+{
+    struct simplex_node *nodes = simplex->nodes;
+    uint32_t node = top;
+
+    do {
+        simplex->prices[node] += change;
+        nodes[node].depth = nodes[nodes[node].parent].depth + 1;
+        node = walk_on(nodes, node, top);
+    } while (node != top);
+}
+
+/* Turns the arcs from `start` up to `end` around and hangs `start` on `parent`. */
+static void hang(struct simplex *simplex, uint32_t start, uint32_t end, uint32_t parent,
+                 int64_t flow, bool gives)
+{
+    uint32_t node = start;
+
+    for (;;) {
+        struct simplex_node before = simplex->nodes[node];
+        unlink_child(simplex, node);
+        link_child(simplex, parent, node);
+        simplex->nodes[node].flow = flow;
+        simplex->nodes[node].gives = gives;
+        if (node == end) {
+            return;
+        }
+        parent = node;
+        flow = before.flow;
+        gives = !before.gives;
+        node = before.parent;
+    }
+}
+
+/* Walks both sides of the cycle up to the apex. The flow runs down the side of `giver` and up that
+ * of `taker`. Of arcs that run empty at once the last one along it leaves, see above. */
+static void find_leaving(const struct simplex *simplex, uint32_t giver, uint32_t taker,
+                         struct cycle *cycle)
+{
+    const struct simplex_node *nodes = simplex->nodes;
+    int64_t giving_units = INT64_MAX;
+    uint32_t giving = SIMPLEX_NONE;
+
+    while (giver != taker) {
+        if (nodes[giver].depth > nodes[taker].depth) {
+            if (nodes[giver].gives && nodes[giver].flow < giving_units) {
+                giving_units = nodes[giver].flow;
+                giving = giver;
+            }
+            giver = nodes[giver].parent;
+        } else {
+            if (!nodes[taker].gives && nodes[taker].flow <= cycle->units) {
+                cycle->units = nodes[taker].flow;
+                cycle->leaving = taker;
+            }
+            taker = nodes[taker].parent;
+        }
+    }
+    cycle->apex = giver;
+    if (giving_units < cycle->units) {
+        *cycle = (struct cycle){
+            .units = giving_units, .leaving = giving, .apex = giver, .on_giving_side = true};
+    }
+}
+
+static void push(struct simplex *simplex, uint32_t giver, uint32_t taker, const struct cycle *cycle)
+{
+    struct simplex_node *nodes = simplex->nodes;
+
+    for (; giver != cycle->apex; giver = nodes[giver].parent) {
+        nodes[giver].flow += nodes[giver].gives ? -cycle->units : cycle->units;
+    }
+    for (; taker != cycle->apex; taker = nodes[taker].parent) {
+        nodes[taker].flow += nodes[taker].gives ? cycle->units : -cycle->units;
+    }
+}
+
+/* The tree after the arc of `cycle->leaving` has gone and the entering one has come. */
+static void exchange(struct simplex *simplex, const struct entering *entering,
+                     const struct cycle *cycle)
+{
+    uint32_t cut_from = simplex->nodes[cycle->leaving].parent;
+
+    if (cycle->on_giving_side) {
+        hang(simplex, entering->from, cycle->leaving, entering->to, cycle->units, true);
+        shift_subtree(simplex, entering->from, entering->gain);
+    } else {
+        hang(simplex, entering->to, cycle->leaving, entering->from, cycle->units, false);
+        shift_subtree(simplex, entering->to, -entering->gain);
+    }
+    release_joint(simplex, cycle->leaving);
+    release_joint(simplex, cut_from);
+}
+
+static void become_joint(struct simplex *simplex, struct entering *entering, int64_t flow)
+{
+    struct simplex_portion *portion = &simplex->problem->portions[entering->portion];
+    uint32_t joint = take_joint(simplex, entering->portion);
+
+    link_child(simplex, portion->from, joint);
+    simplex->nodes[joint].flow = flow;
+    simplex->nodes[joint].depth = simplex->nodes[portion->from].depth + 1;
+    simplex->prices[joint] = simplex->prices[portion->from] + portion->cost;
+    entering->to = joint;
+}
+
+static void pivot_leaf(struct simplex *simplex, struct entering *entering)
+{
+    struct simplex_portion *portion = &simplex->problem->portions[entering->portion];
+    struct cycle cycle = {.units = portion->units, .leaving = SIMPLEX_NONE};
+
+    find_leaving(simplex, entering->from, portion->from, &cycle);
+    push(simplex, entering->from, portion->from, &cycle);
+    if (cycle.leaving == SIMPLEX_NONE) {
+        portion->from = entering->from;
+        portion->cost = entering->cost;
+        return;
+    }
+    become_joint(simplex, entering, portion->units - cycle.units);
+    exchange(simplex, entering, &cycle);
+}
+
+static void pivot(struct simplex *simplex, struct entering *entering)
+{
+    struct cycle cycle = {.units = INT64_MAX, .leaving = SIMPLEX_NONE};
+
+    simplex->pivot_count++;
+    if (entering->to == SIMPLEX_NONE) {
+        pivot_leaf(simplex, entering);
+        return;
+    }
+    find_leaving(simplex, entering->from, entering->to, &cycle);
+    ENSURE(cycle.leaving != SIMPLEX_NONE);
+    push(simplex, entering->from, entering->to, &cycle);
+    exchange(simplex, entering, &cycle);
+}
+
+static void price_portion(const struct simplex *simplex, uint32_t number, struct entering arc,
+                          struct entering *best)
+{
+    const struct simplex_portion *portion = &simplex->problem->portions[number];
+    int64_t value = portion->joint != SIMPLEX_NONE ? simplex->prices[portion->joint]
+                                                   : simplex->prices[portion->from] + portion->cost;
+    int64_t least = arc.from != SIMPLEX_NONE ? simplex->prices[arc.from] + arc.cost : INT64_MAX;
+
+    if (portion->weight < least) {
+        arc = (struct entering){.cost = portion->weight, .from = simplex->hub};
+        least = portion->weight;
+    }
+    if (value - least > best->gain) {
+        arc.gain = value - least;
+        arc.to = portion->joint;
+        arc.portion = number;
+        *best = arc;
+    }
+}
+
+static void price_need(const struct simplex *simplex, uint32_t number, struct entering *best)
+{
+    const struct simplex_problem *problem = simplex->problem;
+    const struct simplex_need *need = &problem->needs[number];
+    uint32_t start = number > 0 ? need[-1].arcs_end : 0;
+    uint32_t portion = number > 0 ? need[-1].portions_end : 0;
+    struct entering arc = {.from = SIMPLEX_NONE};
+    int64_t least = INT64_MAX;
+
+    for (uint32_t i = start; i < need->arcs_end; i++) {
+        int64_t price = problem->arcs[i].cost + simplex->prices[problem->arcs[i].slot];
+        if (price < least) {
+            least = price;
+            arc.from = problem->arcs[i].slot;
+            arc.cost = problem->arcs[i].cost;
+        }
+    }
+    for (; portion < need->portions_end; portion++) {
+        price_portion(simplex, portion, arc, best);
+    }
+}
+
+static void price_slot(const struct simplex *simplex, uint32_t slot, struct entering *best)
+{
+    uint32_t next = simplex->problem->slots[slot].next;
+    int64_t price = simplex->prices[slot];
+
+    if (-price > best->gain) {
+        *best = (struct entering){.gain = -price, .from = slot, .to = simplex->hub};
+    }
+    if (next != SIMPLEX_NONE && simplex->prices[next] - price > best->gain) {
+        *best = (struct entering){.gain = simplex->prices[next] - price, .from = slot, .to = next};
+    }
+}
+
+/* Needs and slots are numbered on. */
+static void price(const struct simplex *simplex, uint32_t number, struct entering *best)
+{
+    if (number < simplex->problem->need_count) {
+        price_need(simplex, number, best);
+    } else {
+        price_slot(simplex, number - simplex->problem->need_count, best);
+    }
+}
+
+static void improve(struct simplex *simplex)
+{
+    uint32_t count = simplex->problem->need_count + simplex->problem->slot_count;
+    uint32_t at = 0;
+
+    for (uint32_t seen = 0; seen < count;) {
+        struct entering best = {0};
+        for (uint32_t i = 0; i < BLOCK_SIZE; i++) {
+            price(simplex, at, &best);
+            at = at + 1 < count ? at + 1 : 0;
+        }
+        seen += BLOCK_SIZE;
+        if (best.gain > 0) {
+            pivot(simplex, &best);
+            seen = 0;
+        }
+    }
+}
+
+/* The last slot up to `slot` in its chain that has something left, or SIMPLEX_NONE. */
+static uint32_t find_left(const struct simplex *simplex, uint32_t slot)
+{
+    while (slot != SIMPLEX_NONE &&
+           (simplex->nodes[slot].parent != simplex->hub || simplex->nodes[slot].flow == 0)) {
+        slot = simplex->before[slot];
+    }
+    return slot;
+}
+
+/* The cheapest arc of the need whose slot, or one before it, has something left. */
+static const struct simplex_arc *find_cheapest(const struct simplex *simplex, uint32_t need)
+{
+    const struct simplex_problem *problem = simplex->problem;
+    const struct simplex_arc *cheapest = NULL;
+
+    for (uint32_t i = need > 0 ? problem->needs[need - 1].arcs_end : 0;
+         i < problem->needs[need].arcs_end; i++) {
+        const struct simplex_arc *arc = &problem->arcs[i];
+        if ((cheapest == NULL || arc->cost < cheapest->cost) &&
+            find_left(simplex, arc->slot) != SIMPLEX_NONE) {
+            cheapest = arc;
+        }
+    }
+    return cheapest;
+}
+
+/* Takes up to `units` out of the slot, first its own, then what waits from before. Slots in between
+ * are empty and hang on the hub, or on the slot before them already. */
+static int64_t take_from(struct simplex *simplex, uint32_t slot, int64_t units)
+{
+    int64_t taken = 0;
+    uint32_t left = find_left(simplex, slot);
+
+    while (taken < units && left != SIMPLEX_NONE) {
+        int64_t part = min_i64(units - taken, simplex->nodes[left].flow);
+        for (uint32_t node = slot; node != left; node = simplex->before[node]) {
+            if (simplex->nodes[node].parent == simplex->hub) {
+                hang(simplex, node, node, simplex->before[node], 0, false);
+            }
+            simplex->nodes[node].flow += part;
+        }
+        simplex->nodes[left].flow -= part;
+        taken += part;
+        left = find_left(simplex, slot);
+    }
+    return taken;
+}
+
+/* Hangs the empty slot, and what it hangs on, on the joint that emptied it. */
+static void hang_on_joint(struct simplex *simplex, uint32_t joint, const struct simplex_arc *arc,
+                          int64_t units)
+{
+    uint32_t top = arc->slot;
+
+    while (simplex->nodes[top].parent != simplex->hub) {
+        top = simplex->nodes[top].parent;
+    }
+    hang(simplex, arc->slot, top, joint, units, true);
+    simplex->prices[arc->slot] = -(int64_t)arc->cost;
+}
+
+/* Until the tree stands, the price of a node is its difference to its parent. */
+static void serve(struct simplex *simplex, uint32_t need, uint32_t number)
+{
+    struct simplex_portion *portion = &simplex->problem->portions[number];
+    int64_t left = portion->units;
+
+    portion->joint = SIMPLEX_NONE;
+    portion->from = simplex->hub;
+    portion->cost = portion->weight;
+    for (;;) {
+        const struct simplex_arc *arc = find_cheapest(simplex, need);
+        int64_t units = arc != NULL ? take_from(simplex, arc->slot, left) : left;
+        if (units == left) {
+            portion->from = arc != NULL ? arc->slot : simplex->hub;
+            portion->cost = arc != NULL ? (int64_t)arc->cost : portion->weight;
+            break;
+        }
+        left -= units;
+        if (portion->joint == SIMPLEX_NONE) {
+            take_joint(simplex, number);
+        }
+        hang_on_joint(simplex, portion->joint, arc, units);
+    }
+    if (portion->joint != SIMPLEX_NONE) {
+        link_child(simplex, portion->from, portion->joint);
+        simplex->nodes[portion->joint].flow = left;
+        simplex->prices[portion->joint] = portion->cost;
+    }
+}
+
+struct turn {
+    int64_t weight;
+    uint32_t need;
+    uint32_t portion;
+};
+
+static int compare_turns(const void *left, const void *right)
+{
+    const struct turn *a = left;
+    const struct turn *b = right;
+
+    if (a->weight != b->weight) {
+        return a->weight > b->weight ? -1 : 1;
+    }
+    return a->portion < b->portion ? -1 : a->portion > b->portion;
+}
+
+static void serve_all(struct simplex *simplex)
+{
+    const struct simplex_problem *problem = simplex->problem;
+    struct turn *turns = memory_take(max_u64(problem->portion_count, 1), sizeof *turns);
+    uint32_t portion = 0;
+
+    for (uint32_t need = 0; need < problem->need_count; need++) {
+        for (; portion < problem->needs[need].portions_end; portion++) {
+            turns[portion] = (struct turn){
+                .weight = problem->portions[portion].weight, .need = need, .portion = portion};
+        }
+    }
+    qsort(turns, problem->portion_count, sizeof *turns, compare_turns);
+    for (uint32_t i = 0; i < problem->portion_count; i++) {
+        serve(simplex, turns[i].need, turns[i].portion);
+    }
+    free(turns);
+}
+
+/* Every slot hangs on the hub and keeps what it has. */
+static void plant(struct simplex *simplex)
+{
+    const struct simplex_problem *problem = simplex->problem;
+    uint32_t node_count = 2 * problem->slot_count + 2;
+
+    GROW(simplex->nodes, simplex->node_capacity, node_count);
+    GROW(simplex->prices, simplex->price_capacity, node_count);
+    GROW(simplex->before, simplex->before_capacity, problem->slot_count);
+    simplex->hub = problem->slot_count;
+    simplex->spare = SIMPLEX_NONE;
+    simplex->nodes[simplex->hub] =
+        (struct simplex_node){.first = SIMPLEX_NONE, .next = SIMPLEX_NONE, .parent = SIMPLEX_NONE};
+    simplex->prices[simplex->hub] = 0;
+    for (uint32_t i = 0; i < problem->slot_count; i++) {
+        simplex->before[i] = SIMPLEX_NONE;
+    }
+    for (uint32_t i = 0; i < problem->slot_count; i++) {
+        if (problem->slots[i].next != SIMPLEX_NONE) {
+            simplex->before[problem->slots[i].next] = i;
+        }
+        simplex->nodes[i] = (struct simplex_node){
+            .first = SIMPLEX_NONE, .flow = problem->slots[i].units, .gives = true};
+        simplex->prices[i] = 0;
+        link_child(simplex, simplex->hub, i);
+    }
+    for (uint32_t i = node_count; i-- > simplex->hub + 1;) {
+        simplex->nodes[i].parent = simplex->spare;
+        simplex->spare = i;
+    }
+}
+
+static void sum_prices(struct simplex *simplex)
+{
+    struct simplex_node *nodes = simplex->nodes;
+    uint32_t node = walk_on(nodes, simplex->hub, simplex->hub);
+
+    for (; node != simplex->hub; node = walk_on(nodes, node, simplex->hub)) {
+        simplex->prices[node] += simplex->prices[nodes[node].parent];
+        nodes[node].depth = nodes[nodes[node].parent].depth + 1;
+    }
+}
+
+void simplex_solve(struct simplex *simplex, struct simplex_problem *problem)
+{
+    simplex->problem = problem;
+    plant(simplex);
+    serve_all(simplex);
+    sum_prices(simplex);
+    improve(simplex);
+}
+
+static void take_arc(const struct simplex *simplex, struct simplex_taker taker, uint32_t slot,
+                     int64_t units)
+{
+    if (slot != simplex->hub && units > 0) {
+        taker.take(taker.context, slot, units);
+    }
+}
+
+void simplex_each_share(const struct simplex *simplex, uint32_t number, struct simplex_taker taker)
+{
+    const struct simplex_portion *portion = &simplex->problem->portions[number];
+    const struct simplex_node *nodes = simplex->nodes;
+
+    if (portion->joint == SIMPLEX_NONE) {
+        take_arc(simplex, taker, portion->from, portion->units);
+        return;
+    }
+    take_arc(simplex, taker, nodes[portion->joint].parent, nodes[portion->joint].flow);
+    for (uint32_t node = nodes[portion->joint].first; node != SIMPLEX_NONE;
+         node = nodes[node].next) {
+        take_arc(simplex, taker, node, nodes[node].flow);
+    }
+}
+
+int64_t simplex_waiting(const struct simplex *simplex, uint32_t slot)
+{
+    const struct simplex_node *nodes = simplex->nodes;
+    uint32_t next = simplex->problem->slots[slot].next;
+
+    if (next == SIMPLEX_NONE) {
+        return 0;
+    }
+    if (nodes[slot].parent == next) {
+        return nodes[slot].flow;
+    }
+    return nodes[next].parent == slot ? nodes[next].flow : 0;
+}
+
+void simplex_deinit(struct simplex *simplex)
+{
+    free(simplex->nodes);
+    free(simplex->prices);
+    free(simplex->before);
+    *simplex = (struct simplex){0};
+}
