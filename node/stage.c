@@ -97,8 +97,7 @@ static uint64_t source_time_ms(struct stage *stage)
 {
     const struct world *world = stage->options.world;
 
-    stage->source_ms =
-        max_u64(MUTANT(7) ? 0 : stage->source_ms, world->now_ms(world->context));
+    stage->source_ms = max_u64(MUTANT(7) ? 0 : stage->source_ms, world->now_ms(world->context));
     return stage->source_ms;
 }
 
@@ -220,7 +219,7 @@ static bool is_checkpoint_due(const struct stage *stage)
         taken - (stage->options.role->is_source ? stage->checkpoint_own : stage->checkpoint_taken);
 
     return (is_settled(stage) || MUTANT(12)) && (since >= stage->options.checkpoint_entries ||
-                                 (stage->state == STAGE_STOPPING && since > 0));
+                                                 (stage->state == STAGE_STOPPING && since > 0));
 }
 
 static void add_checkpoint(struct stage *stage)

@@ -296,7 +296,8 @@ static void append_own(struct gateway *gateway, const struct message *message,
 void intake_tick(struct gateway *gateway, struct effects *effects)
 {
     uint64_t now = gateway->world->now_ms(gateway->world->context);
-    union command command = {.tick = {.now = MUTANT(32) ? now : max_u64(now, gateway->market->now_ms)}};
+    union command command = {
+        .tick = {.now = MUTANT(32) ? now : max_u64(now, gateway->market->now_ms)}};
 
     append_own(gateway, &TICK, &command, effects);
 }

@@ -13,7 +13,8 @@
 #define CHUNK_SIZE ((size_t)16 * 1024)
 #define AGAIN_SHARE 4 /* One run in so many is decided again. */
 
-/* --- The feeds ------------------------------------------------------------------------------------ */
+/* --- The feeds
+ * ------------------------------------------------------------------------------------ */
 
 /* What became durable since the last look is what it was, in an unbroken chain. */
 static void verify_feed(struct sim *sim, const struct node *node)
@@ -58,7 +59,8 @@ void oracle_audit(struct sim *sim)
     certify_plan(sim);
 }
 
-/* --- Everything again ----------------------------------------------------------------------------- */
+/* --- Everything again
+ * ----------------------------------------------------------------------------- */
 
 /* A world in which nothing happens but commits, which are compared. */
 struct again {
@@ -251,7 +253,8 @@ static void decide_dispatch_again(struct sim *sim)
     dispatch_close(dispatch);
 }
 
-/* --- The end -------------------------------------------------------------------------------------- */
+/* --- The end
+ * -------------------------------------------------------------------------------------- */
 
 static void check_all_answered(struct sim *sim)
 {

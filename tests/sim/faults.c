@@ -98,9 +98,8 @@ static bool is_left_out(struct faults *faults, uint64_t strike)
            scenario->left_out[faults->left_out_next] < strike) {
         faults->left_out_next++;
     }
-    return strike >= scenario->strikes_max ||
-           (faults->left_out_next < scenario->left_out_count &&
-            scenario->left_out[faults->left_out_next] == strike);
+    return strike >= scenario->strikes_max || (faults->left_out_next < scenario->left_out_count &&
+                                               scenario->left_out[faults->left_out_next] == strike);
 }
 
 bool fault_comes(struct faults *faults, enum fault fault)

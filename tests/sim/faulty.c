@@ -56,8 +56,7 @@ static void cut(struct sim *sim, struct draw *draw)
 {
     uint64_t duration_us = draw_tail(draw, CUT_US_MIN, CUT_US_MAX);
     uint32_t left = (uint32_t)draw_below(draw, NODE_COUNT);
-    uint32_t right =
-        (uint32_t)draw_below(draw, (uint64_t)NODE_COUNT + sim->knobs.client_count);
+    uint32_t right = (uint32_t)draw_below(draw, (uint64_t)NODE_COUNT + sim->knobs.client_count);
     uint64_t ways = draw_below(draw, 3);
 
     if (ways != 1) {
@@ -114,6 +113,11 @@ static void silence(struct sim *sim, struct draw *draw)
     client_silence(any_client(sim, draw), draw_tail(draw, PAUSE_US_MIN, PAUSE_US_MAX));
 }
 
+static void stand_still(struct node *node, uint64_t duration_us)
+{
+    node->paused_us = max_u64(node->paused_us, node->sim->now_us + duration_us);
+}
+
 static void come(struct sim *sim, enum fault fault)
 {
     struct draw *draw = &sim->faults.draws[fault];
@@ -140,7 +144,7 @@ static void come(struct sim *sim, enum fault fault)
         fall_back(sim, draw);
         break;
     case FAULT_PAUSE:
-        any_node(sim, draw)->paused_us = sim->now_us + draw_tail(draw, PAUSE_US_MIN, PAUSE_US_MAX);
+        stand_still(any_node(sim, draw), draw_tail(draw, PAUSE_US_MIN, PAUSE_US_MAX));
         break;
     case FAULT_CLOCK:
         set_clock(sim, draw);

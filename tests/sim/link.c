@@ -35,8 +35,9 @@ struct link {
 static void try_later(struct link *link, uint64_t after_us)
 {
     link->peer = ++link->sim->connection_count * LINK_COUNT + link->number;
-    sim_push(link->sim, after_us,
-             (struct happening){.kind = EVENT_CONNECT, .target = link->number, .stamp = link->peer});
+    sim_push(
+        link->sim, after_us,
+        (struct happening){.kind = EVENT_CONNECT, .target = link->number, .stamp = link->peer});
 }
 
 static void forget_received(struct link *link)
@@ -115,15 +116,13 @@ enum status link_send(struct link *link, struct bytes header, struct bytes body)
     }
     struct packet *packet = packet_make(header, body);
     packet->peer = link->peer;
-    network_send(link->sim,
-                 (struct route){.from = NODE_COUNT + link->number / 2,
-                                .to = link->broker,
-                                .channel = link->broker == NODE_GATEWAY ? CHANNEL_LOOSE
-                                                                        : CHANNEL_STREAM},
-                 (struct happening){.kind = EVENT_MESSAGE,
-                                .target = link->broker,
-                                .stamp = link->life,
-                                .packet = packet});
+    network_send(
+        link->sim,
+        (struct route){.from = NODE_COUNT + link->number / 2,
+                       .to = link->broker,
+                       .channel = link->broker == NODE_GATEWAY ? CHANNEL_LOOSE : CHANNEL_STREAM},
+        (struct happening){
+            .kind = EVENT_MESSAGE, .target = link->broker, .stamp = link->life, .packet = packet});
     return STATUS_OK;
 }
 
@@ -195,8 +194,8 @@ static void on_answer(struct link *link, struct packet *packet)
 
 void link_handle(struct sim *sim, const struct happening *event)
 {
-    uint32_t number = event->kind == EVENT_ANSWER ? (uint32_t)(event->packet->peer % LINK_COUNT)
-                                                  : event->target;
+    uint32_t number =
+        event->kind == EVENT_ANSWER ? (uint32_t)(event->packet->peer % LINK_COUNT) : event->target;
     struct link *link = sim->links[number];
 
     if (event->kind == EVENT_ANSWER) {

@@ -10,8 +10,8 @@
  *     sim --test DIRECTORY             what ./dev test runs; TAP
  *
  * With --mutants N,M in a build with planted bugs, these bugs are there. Ends with 0 when every
- * promise held, 1 when one was broken or a long run did not meet all it must (with --find, when none
- * was broken), 64 for wrong usage.
+ * promise held, 1 when one was broken or a long run did not meet all it must (with --find, when
+ * none was broken), 64 for wrong usage.
  */
 #include "core/base/mutant.h"
 #include "tests/sim/oracle.h"
@@ -60,7 +60,8 @@ static unsigned long long wide(uint64_t number)
     return (unsigned long long)number;
 }
 
-/* --- Campaigns --------------------------------------------------------------------------------------- */
+/* --- Campaigns
+ * --------------------------------------------------------------------------------------- */
 
 static void run_one(struct campaign *campaign, const struct scenario *scenario, bool is_tracing)
 {
@@ -204,7 +205,8 @@ static int run_file(const struct options *options)
     return code;
 }
 
-/* --- The test ------------------------------------------------------------------------------------------ */
+/* --- The test
+ * ------------------------------------------------------------------------------------------ */
 
 static bool tell_case(int number, bool is_good, const char *name)
 {
@@ -279,12 +281,14 @@ static int run_test(const char *directory)
     return is_good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* --- The command line ----------------------------------------------------------------------------------- */
+/* --- The command line
+ * ----------------------------------------------------------------------------------- */
 
 static int complain(void)
 {
     fprintf(stderr, "usage: sim --seconds N | --seeds N | --seed N | --find N |"
-                    " --shrink N DIRECTORY | --file FILE | --test DIRECTORY [--first SEED] [--trace] [--mutants N,M]\n");
+                    " --shrink N DIRECTORY | --file FILE | --test DIRECTORY [--first SEED] "
+                    "[--trace] [--mutants N,M]\n");
     return USAGE;
 }
 

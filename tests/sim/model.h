@@ -22,7 +22,7 @@ struct model_product {
 
 struct model_need {
     enum thing_state state;
-    struct fact fact; /* As put last. */
+    struct fact fact;      /* As put last. */
     uint64_t fixed, loose; /* Units promised for good, and those that the plan may move. */
 };
 
@@ -43,7 +43,7 @@ struct model_rule { /* A substitute, norm, certificate or exclusion, as put last
 
 struct model_assignment {
     uint32_t need, offer, product, requester, offerer;
-    uint32_t state; /* enum assignment_state */
+    uint32_t state;       /* enum assignment_state */
     uint32_t accepted_by; /* 1: requester, 2: offerer. */
     uint64_t quantity;
 };
@@ -64,7 +64,7 @@ struct intake_note { /* An entry of the intake feed. */
     uint64_t now_ms; /* Of a tick. */
 };
 
-struct receipt { /* By intent. */
+struct receipt {  /* By intent. */
     uint64_t seq; /* The entry that took it in, 0 for none. */
     uint64_t position;
     uint64_t gateway_life; /* In which it was taken in. */
@@ -85,8 +85,8 @@ struct ledger { /* What a connection to dispatch may still get. */
 
 struct oracle {
     struct arena arena;
-    struct { /* Of each feed. */
-        uint64_t taken; /* Entries folded. */
+    struct {               /* Of each feed. */
+        uint64_t taken;    /* Entries folded. */
         uint64_t verified; /* Entries whose chain was checked. */
         uint64_t time_ms;
         uint64_t cause;
@@ -110,12 +110,12 @@ struct oracle {
     struct model_offer offers[THING_COUNT];
     struct model_rule substitutes[RULE_COUNT_MAX], norms[RULE_COUNT_MAX];
     struct model_rule certificates[RULE_COUNT_MAX], exclusions[RULE_COUNT_MAX];
-    uint32_t thing_max; /* Beyond the highest need or offer. */
+    uint32_t thing_max;                   /* Beyond the highest need or offer. */
     struct model_assignment *assignments; /* By number. */
     size_t assignment_capacity;
     uint64_t assignment_count;
     uint64_t answered_upto; /* Intake entries whose answers have all come. */
-    bool has_move; /* The last entry moved an assignment as a person's answer does. */
+    bool has_move;          /* The last entry moved an assignment as a person's answer does. */
     struct told move;
     uint32_t move_from, move_accepted_by; /* As it was before. */
     struct told *told;

@@ -149,12 +149,12 @@ static enum status world_send(void *context, struct bytes peer, struct bytes hea
     struct packet *packet = packet_make(header, body);
     packet->peer = load_u64(peer.data);
     link_count_sent(link);
-    network_send(sim,
-                 (struct route){.from = node->number,
-                                .to = NODE_COUNT + link_client(link),
-                                .channel = node->number == NODE_GATEWAY ? CHANNEL_LOOSE
-                                                                        : CHANNEL_STREAM},
-                 (struct happening){.kind = EVENT_ANSWER, .packet = packet});
+    network_send(
+        sim,
+        (struct route){.from = node->number,
+                       .to = NODE_COUNT + link_client(link),
+                       .channel = node->number == NODE_GATEWAY ? CHANNEL_LOOSE : CHANNEL_STREAM},
+        (struct happening){.kind = EVENT_ANSWER, .packet = packet});
     return STATUS_OK;
 }
 
@@ -590,9 +590,9 @@ static void on_head(struct node *node, const struct packet *packet)
     struct refusal refusal;
 
     ENSURE(proto_decode(&FEED_HEAD, packet_first(packet), &arena, &head, &refusal) == STATUS_OK);
-    stage_upstream_head(node->stage, 0,
-                        &(struct journal_head){
-                            .epoch = head.epoch, .oldest = head.oldest, .last = head.last});
+    stage_upstream_head(
+        node->stage, 0,
+        &(struct journal_head){.epoch = head.epoch, .oldest = head.oldest, .last = head.last});
     arena_deinit(&arena);
 }
 
@@ -644,7 +644,8 @@ bool node_defers(const struct node *node, const struct happening *event)
     return node->paused_us > node->sim->now_us && event->kind != EVENT_START;
 }
 
-/* Events of roles carry the life that they were meant for; those of others meet whoever is there. */
+/* Events of roles carry the life that they were meant for; those of others meet whoever is there.
+ */
 static bool is_for_this_life(const struct node *node, const struct happening *event)
 {
     switch ((int)event->kind) {

@@ -44,7 +44,8 @@ void model_decode(struct sim *sim, const struct message *message, struct bytes b
     }
 }
 
-/* --- The intake feed --------------------------------------------------------------------------- */
+/* --- The intake feed ---------------------------------------------------------------------------
+ */
 
 static struct receipt *receipt_of(struct oracle *oracle, uint64_t intent)
 {
@@ -57,8 +58,7 @@ static uint32_t variant_of(struct sim *sim, const struct intent *intent, uint16_
                            struct bytes body)
 {
     for (uint32_t i = 0; i < intent->variant_count; i++) {
-        if (intent->facts[i].kind == kind &&
-            bytes_equal(buffer_view(&intent->bodies[i]), body)) {
+        if (intent->facts[i].kind == kind && bytes_equal(buffer_view(&intent->bodies[i]), body)) {
             return i;
         }
     }
@@ -74,8 +74,8 @@ static void check_position(struct sim *sim, uint64_t *last, uint64_t position)
     *last = position;
 }
 
-static void take_submission(struct sim *sim, const struct entry *entry,
-                            const struct intake *intake, struct intake_note *note)
+static void take_submission(struct sim *sim, const struct entry *entry, const struct intake *intake,
+                            struct intake_note *note)
 {
     const struct intent *intent = work_find(sim, intake->id, &note->intent);
 
@@ -132,7 +132,8 @@ static void take_intake(struct sim *sim, const struct entry *entry)
     }
 }
 
-/* --- The match feed ------------------------------------------------------------------------------ */
+/* --- The match feed ------------------------------------------------------------------------------
+ */
 
 static void take_noted(struct sim *sim, const struct entry *entry)
 {
@@ -165,7 +166,8 @@ static void take_match(struct sim *sim, const struct entry *entry)
     oracle->noted_upto[entry->seq] = oracle->noted_count;
 }
 
-/* --- Any feed ------------------------------------------------------------------------------------ */
+/* --- Any feed ------------------------------------------------------------------------------------
+ */
 
 static void check_order(struct sim *sim, enum node_number number, const struct entry *entry)
 {
@@ -255,7 +257,8 @@ void oracle_started(struct sim *sim, const struct node *node)
     }
 }
 
-/* --- What brokers say ---------------------------------------------------------------------------- */
+/* --- What brokers say ----------------------------------------------------------------------------
+ */
 
 static void check_receipt(struct sim *sim, const struct result *result)
 {
@@ -314,7 +317,8 @@ void oracle_sends(struct sim *sim, const struct node *node, uint64_t peer, struc
     }
 }
 
-/* --- What clients are told ------------------------------------------------------------------------ */
+/* --- What clients are told
+ * ------------------------------------------------------------------------ */
 
 static void check_accepted(struct sim *sim, const struct attempt *attempt,
                            const struct maillon_answer *answer)

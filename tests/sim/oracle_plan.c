@@ -18,7 +18,8 @@ _Noreturn static void was_wrongly_taken(struct sim *sim, const struct fact *fact
     sim_violated(sim, "a %s was taken in that could not be", kind_name(fact->kind));
 }
 
-/* --- Commands ------------------------------------------------------------------------------------ */
+/* --- Commands ------------------------------------------------------------------------------------
+ */
 
 static void fold_product(struct oracle *oracle, const struct fact *fact)
 {
@@ -57,8 +58,8 @@ static void fold_need(struct sim *sim, const struct fact *fact, bool is_held_bac
     struct model_need *need = &sim->oracle->needs[fact->thing];
     bool is_new = need->state == THING_UNKNOWN;
     bool is_same = !is_new && need->fact.quantity == fact->quantity &&
-                   need->fact.class_number == fact->class_number &&
-                   need->fact.due == fact->due && need->fact.latest == fact->latest;
+                   need->fact.class_number == fact->class_number && need->fact.due == fact->due &&
+                   need->fact.latest == fact->latest;
 
     if (!has_known_parts(sim->oracle, fact) || (!is_new && !is_live(need->state)) ||
         (!is_new && (need->fact.party != fact->party || need->fact.product != fact->product))) {
@@ -172,8 +173,7 @@ static void fold_rule(struct sim *sim, struct model_rule rules[RULE_COUNT_MAX],
 {
     const struct oracle *oracle = sim->oracle;
     struct model_rule *rule = &rules[fact->thing];
-    bool is_of_party =
-        fact->kind == KIND_CERTIFICATE_PUT || fact->kind == KIND_EXCLUSION_PUT;
+    bool is_of_party = fact->kind == KIND_CERTIFICATE_PUT || fact->kind == KIND_EXCLUSION_PUT;
     bool is_of_product = fact->kind != KIND_EXCLUSION_PUT;
     bool knows_other = fact->kind == KIND_SUBSTITUTE_PUT  ? oracle->products[fact->other].is_known
                        : fact->kind == KIND_EXCLUSION_PUT ? oracle->parties[fact->other]
@@ -297,7 +297,8 @@ const char *oracle_missing_kind(void)
     return missing;
 }
 
-/* --- Assignments --------------------------------------------------------------------------------- */
+/* --- Assignments ---------------------------------------------------------------------------------
+ */
 
 enum side { SIDE_PLAN, SIDE_REQUESTER, SIDE_OFFERER, SIDE_NONE };
 
@@ -452,8 +453,7 @@ static void begin_assignment(struct sim *sim, const struct told *told)
 
     if (told->number != oracle->assignment_count + 1 || told->state != ASSIGNMENT_PROPOSED ||
         told->before != 0) {
-        sim_violated(sim, "assignment %llu begins in the middle",
-                     (unsigned long long)told->number);
+        sim_violated(sim, "assignment %llu begins in the middle", (unsigned long long)told->number);
     }
     check_parts(sim, told);
     if (told->requester == told->offerer) {
@@ -491,8 +491,7 @@ static void move_assignment(struct sim *sim, const struct told *told)
 {
     struct oracle *oracle = sim->oracle;
     struct model_assignment *known = &oracle->assignments[told->number];
-    bool is_by_plan =
-        told->state == ASSIGNMENT_PROPOSED || told->state == ASSIGNMENT_SUPERSEDED;
+    bool is_by_plan = told->state == ASSIGNMENT_PROPOSED || told->state == ASSIGNMENT_SUPERSEDED;
 
     check_same_parts(sim, known, told);
     if (told->state == ASSIGNMENT_PROPOSED) {
@@ -540,7 +539,8 @@ static void take_assignment(struct sim *sim, const struct told *told)
     }
 }
 
-/* --- Answers ------------------------------------------------------------------------------------- */
+/* --- Answers -------------------------------------------------------------------------------------
+ */
 
 /* The next command in the intake that wants an answer; 0 when there is none so far. */
 static uint64_t next_to_answer(const struct oracle *oracle)
@@ -626,7 +626,8 @@ static void take_answer(struct sim *sim, const struct told *told)
     oracle->answered_upto = seq;
 }
 
-/* --- Sums ---------------------------------------------------------------------------------------- */
+/* --- Sums ----------------------------------------------------------------------------------------
+ */
 
 static void check_need_sum(struct sim *sim, uint32_t number)
 {
@@ -670,7 +671,8 @@ void model_check_sums(struct sim *sim)
     }
 }
 
-/* --- The feed ------------------------------------------------------------------------------------ */
+/* --- The feed ------------------------------------------------------------------------------------
+ */
 
 static void add_position(struct oracle *oracle, uint32_t party, uint64_t seq)
 {

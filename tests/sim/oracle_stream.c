@@ -8,7 +8,8 @@
 
 #define THING_NONE UINT32_MAX
 
-/* --- The dispatcher's feed ------------------------------------------------------------------------ */
+/* --- The dispatcher's feed
+ * ------------------------------------------------------------------------ */
 
 static void read_assignment(struct sim *sim, struct bytes body, struct told *told)
 {
@@ -82,7 +83,8 @@ void model_take_dispatched(struct sim *sim, const struct entry *entry)
     }
 }
 
-/* --- Positions ------------------------------------------------------------------------------------ */
+/* --- Positions
+ * ------------------------------------------------------------------------------------ */
 
 /* How many of a party's positions stand at or before `seq`. */
 static uint64_t count_upto(const struct positions *positions, uint64_t seq)
@@ -124,8 +126,7 @@ static uint64_t stream_oldest(const struct sim *sim, const struct follow *follow
 static const struct told *told_at(const struct sim *sim, const struct follow *follow,
                                   uint64_t position)
 {
-    uint64_t seq =
-        is_of_all(follow) ? position : positions_of(sim, follow)->seqs[position - 1];
+    uint64_t seq = is_of_all(follow) ? position : positions_of(sim, follow)->seqs[position - 1];
 
     return &sim->oracle->told[seq];
 }
@@ -133,10 +134,12 @@ static const struct told *told_at(const struct sim *sim, const struct follow *fo
 static bool passes(const struct follow *follow, const struct told *told)
 {
     return follow->product[0] == '\0' ||
-           (!told->is_answer && told->product == work_number(bytes_from_text(follow->product), 'A'));
+           (!told->is_answer &&
+            told->product == work_number(bytes_from_text(follow->product), 'A'));
 }
 
-/* --- What is sent --------------------------------------------------------------------------------- */
+/* --- What is sent
+ * --------------------------------------------------------------------------------- */
 
 static struct ledger *ledger_of(struct sim *sim, uint64_t peer)
 {
@@ -183,8 +186,8 @@ static void check_event(struct sim *sim, uint64_t peer, struct bytes body)
         sim_violated(sim, "dispatch speaks of what is not durable");
     }
     if (message.events.count > ledger->credit) {
-        sim_violated(sim, "dispatch sends %zu events where %llu may be sent",
-                     message.events.count, (unsigned long long)ledger->credit);
+        sim_violated(sim, "dispatch sends %zu events where %llu may be sent", message.events.count,
+                     (unsigned long long)ledger->credit);
     }
     ledger->credit -= message.events.count;
 }
@@ -209,7 +212,8 @@ void model_sends_stream(struct sim *sim, uint64_t peer, const struct header *hea
     }
 }
 
-/* --- What is received ----------------------------------------------------------------------------- */
+/* --- What is received
+ * ----------------------------------------------------------------------------- */
 
 /* Nothing between what was received and `position` was meant for the client. */
 static void check_gap(struct sim *sim, const struct follow *follow, uint64_t position)

@@ -27,8 +27,8 @@ static void sink(struct queue *queue, const struct happening *event)
     size_t at = 0;
 
     for (size_t child = 1; child < queue->count; child = 2 * at + 1) {
-        child += child + 1 < queue->count &&
-                 is_before(&queue->items[child + 1], &queue->items[child]);
+        child +=
+            child + 1 < queue->count && is_before(&queue->items[child + 1], &queue->items[child]);
         if (!is_before(&queue->items[child], event)) {
             break;
         }

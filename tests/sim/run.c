@@ -6,6 +6,7 @@
 #include "tests/sim/oracle.h"
 #include "tests/sim/sim.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #define EVENTS_MAX 5000000 /* Of one run: beyond it something goes round in circles. */
 
 struct sim *sim_running;
+static jmp_buf out; /* Where a violation ends the run. */
 
 const char *const SITUATION_NAMES[SITUATION_COUNT] = {
     [SEEN_REPEATED] = "repeated",
@@ -55,7 +57,8 @@ const char *const SITUATION_NAMES[SITUATION_COUNT] = {
     [SEEN_LOT] = "lot_of_more_than_one",
 };
 
-/* --- What all parts use ------------------------------------------------------------------------ */
+/* --- What all parts use ------------------------------------------------------------------------
+ */
 
 void sim_violated(struct sim *sim, const char *format, ...)
 {
@@ -64,7 +67,7 @@ void sim_violated(struct sim *sim, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(sim->problem, sizeof sim->problem, format, arguments);
     va_end(arguments);
-    longjmp(sim->out, 1);
+    longjmp(out, 1);
 }
 
 /* The linker puts this in the place of the product's: a broken invariant ends the run, not the
@@ -97,7 +100,8 @@ void sim_seen(struct sim *sim, enum situation situation)
     sim->seen[situation]++;
 }
 
-/* --- Knobs --------------------------------------------------------------------------------------- */
+/* --- Knobs ---------------------------------------------------------------------------------------
+ */
 
 struct rules_put sim_draw_rules(struct draw *draw)
 {
@@ -160,8 +164,7 @@ static void draw_knobs(struct sim *sim)
     knobs->client_count = (uint32_t)draw_between(&draw, 1, CLIENT_COUNT_MAX);
     knobs->party_count = (uint32_t)draw_between(&draw, 2, 8);
     knobs->product_count = (uint32_t)draw_between(&draw, 1, 4);
-    knobs->command_count =
-        (uint32_t)draw_between(&draw, 20, 1200) / knobs->client_count + 1;
+    knobs->command_count = (uint32_t)draw_between(&draw, 20, 1200) / knobs->client_count + 1;
     knobs->client_count = (uint32_t)min_u64(knobs->client_count, sim->scenario->client_max);
     knobs->command_count = (uint32_t)min_u64(knobs->command_count, sim->scenario->command_max);
     draw_pace(sim, &draw);
@@ -172,7 +175,8 @@ static void draw_knobs(struct sim *sim)
     sim->client_draw = draw_of(sim->scenario->seed, 5);
 }
 
-/* --- Start and end ---------------------------------------------------------------------------------- */
+/* --- Start and end
+ * ---------------------------------------------------------------------------------- */
 
 static void open_sim(struct sim *sim)
 {
@@ -209,7 +213,8 @@ static void close_sim(struct sim *sim)
     work_close(sim);
 }
 
-/* --- Events ------------------------------------------------------------------------------------------ */
+/* --- Events
+ * ------------------------------------------------------------------------------------------ */
 
 static bool is_of_node(const struct happening *event)
 {
@@ -249,8 +254,9 @@ static void dispatch_event(struct sim *sim, const struct happening *event)
 static void trace_event(struct sim *sim, const struct happening *event)
 {
     static const char *const names[EVENT_KIND_COUNT] = {
-        "tick",   "wake",    "write",  "told",    "start", "feed", "head",   "ask",   "replay", "message",
-        "answer", "connect", "break",  "turn",    "act",   "client", "fault", "repair", "calm"};
+        "tick", "wake",   "write",   "told",   "start",   "feed",  "head",
+        "ask",  "replay", "message", "answer", "connect", "break", "turn",
+        "act",  "client", "fault",   "repair", "calm"};
 
     sim_mix(sim, event->at_us);
     sim_mix(sim, (uint64_t)event->kind << 32 | event->target);
@@ -260,8 +266,8 @@ static void trace_event(struct sim *sim, const struct happening *event)
     }
     if (sim->is_tracing) {
         printf("%12.6f %-8s %2u %u bytes  %016llx\n", (double)event->at_us / SECOND_US,
-               names[event->kind], event->target,
-               event->packet == NULL ? 0 : event->packet->size, (unsigned long long)sim->trace);
+               names[event->kind], event->target, event->packet == NULL ? 0 : event->packet->size,
+               (unsigned long long)sim->trace);
     }
 }
 
@@ -344,7 +350,7 @@ void run_scenario(const struct scenario *scenario, bool is_tracing, struct figur
     };
     sim_running = sim;
     *outcome = (struct outcome_of_run){.is_good = true};
-    if (setjmp(sim->out) == 0) {
+    if (setjmp(out) == 0) {
         open_sim(sim);
         run_to_end(sim);
         close_sim(sim);

@@ -11,7 +11,8 @@
 #define TRY_COUNT_MAX 400 /* Runs that making one small may take. */
 #define LINE_SIZE 65536
 
-/* --- Apart ----------------------------------------------------------------------------------------- */
+/* --- Apart
+ * ----------------------------------------------------------------------------------------- */
 
 static _Noreturn void run_child(const struct scenario *scenario, int pipe)
 {
@@ -47,7 +48,8 @@ void run_apart(const struct scenario *scenario, struct outcome_of_run *outcome)
     }
 }
 
-/* --- Smaller --------------------------------------------------------------------------------------- */
+/* --- Smaller
+ * --------------------------------------------------------------------------------------- */
 
 struct shrinking {
     struct scenario *scenario;
@@ -186,7 +188,8 @@ void shrink(struct scenario *scenario, const char *problem)
     drop_strikes(&shrinking);
 }
 
-/* --- Files ----------------------------------------------------------------------------------------- */
+/* --- Files
+ * ----------------------------------------------------------------------------------------- */
 
 static void write_classes(FILE *file, uint64_t mask)
 {
@@ -211,8 +214,7 @@ bool scenario_write(const struct scenario *scenario, const char *problem, const 
     fprintf(file, "# %s\nseed %llu\n", problem, (unsigned long long)scenario->seed);
     write_classes(file, scenario->fault_mask & (((uint64_t)1 << FAULT_COUNT) - 1));
     fprintf(file, "strikes %llu\nclients %u\ncommands %u\n",
-            (unsigned long long)scenario->strikes_max, scenario->client_max,
-            scenario->command_max);
+            (unsigned long long)scenario->strikes_max, scenario->client_max, scenario->command_max);
     for (size_t i = 0; i < scenario->left_out_count; i++) {
         fprintf(file, "%s%u", i == 0 ? "without " : ",", scenario->left_out[i]);
     }

@@ -16,8 +16,6 @@
 #include "tests/sim/queue.h"
 #include "tests/sim/storage.h"
 
-#include <setjmp.h>
-
 #define CLIENT_COUNT_MAX 12
 #define LINK_COUNT (CLIENT_COUNT_MAX * 2)
 #define PROBLEM_SIZE 300
@@ -50,7 +48,7 @@ struct knobs {
     uint32_t tick_ms;
     uint64_t ids_max;
     struct rules_put rules;
-    uint64_t calm_us; /* When faults end. */
+    uint64_t calm_us;    /* When faults end. */
     bool has_slow_steps; /* Work takes time. */
 };
 
@@ -75,10 +73,10 @@ struct node {
     uint64_t low_until_us; /* The disk is below the floor so long. */
     bool was_live;         /* In this life. */
     bool is_stopping;
-    bool is_over;       /* It said that it cannot go on. */
-    bool is_excused;    /* ... which a fault explains. */
-    bool fell_back;     /* Its journal was an older one at the last start. */
-    bool is_damaged;    /* It found its journal damaged and waits for an operator. */
+    bool is_over;    /* It said that it cannot go on. */
+    bool is_excused; /* ... which a fault explains. */
+    bool fell_back;  /* Its journal was an older one at the last start. */
+    bool is_damaged; /* It found its journal damaged and waits for an operator. */
     uint64_t write_count;
 };
 
@@ -90,12 +88,12 @@ struct figures {
 
 /* What each long run must have met at least once. */
 enum situation {
-    SEEN_REPEATED,          /* A submission came again, and got its first answer. */
-    SEEN_REPEATED_RESTART,  /* The same after a restart of the gateway. */
-    SEEN_CONFLICT,          /* One id for two commands. */
-    SEEN_FULL,              /* Intake was refused as full. */
-    SEEN_QUARANTINED,       /* Something implausible waited. */
-    SEEN_RELEASED,          /* An operator let it in. */
+    SEEN_REPEATED,         /* A submission came again, and got its first answer. */
+    SEEN_REPEATED_RESTART, /* The same after a restart of the gateway. */
+    SEEN_CONFLICT,         /* One id for two commands. */
+    SEEN_FULL,             /* Intake was refused as full. */
+    SEEN_QUARANTINED,      /* Something implausible waited. */
+    SEEN_RELEASED,         /* An operator let it in. */
     SEEN_NEED_EXPIRED,
     SEEN_OFFER_EXPIRED,
     SEEN_CAPACITY_DROP,
@@ -105,24 +103,24 @@ enum situation {
     SEEN_RECEIVED,
     SEEN_DECLINED,
     SEEN_SUPERSEDED,
-    SEEN_CANCELLED,         /* A commitment that could not be kept. */
-    SEEN_ANSWER_REFUSED,    /* A person's answer that its assignment did not allow. */
-    SEEN_RULES,             /* Other weights while there were needs. */
+    SEEN_CANCELLED,      /* A commitment that could not be kept. */
+    SEEN_ANSWER_REFUSED, /* A person's answer that its assignment did not allow. */
+    SEEN_RULES,          /* Other weights while there were needs. */
     SEEN_CHECKPOINT,
-    SEEN_RECOVERY,          /* A worker stepped entries again behind a checkpoint. */
-    SEEN_REPLAY,            /* A gap in a feed was asked for. */
-    SEEN_TRIMMED,           /* Own entries were forgotten. */
-    SEEN_RESET_OLD,         /* A cursor behind what is kept. */
-    SEEN_RESET_FUTURE,      /* A cursor beyond the end. */
-    SEEN_BLOCKED,           /* A client's queue was full. */
-    SEEN_SUBSCRIBER_LIMIT,  /* A subscription too many. */
-    SEEN_STREAM_RESUMED,    /* A stream went on behind the last event after a break. */
-    SEEN_DAMAGE_FOUND,      /* A flipped bit was found, and not handed out. */
-    SEEN_TAIL_MADE_ANEW,    /* A lost tail was decided again, the same. */
-    SEEN_UNKNOWN_OUTCOME,   /* A commit that failed had been durable. */
-    SEEN_LOT, /* An assignment of a product that is not shipped one by one. */
-    SEEN_SUBSTITUTE,        /* A product stood in for another one. */
-    SEEN_CERTIFIED,         /* Something was given that a norm asks a certificate for. */
+    SEEN_RECOVERY,         /* A worker stepped entries again behind a checkpoint. */
+    SEEN_REPLAY,           /* A gap in a feed was asked for. */
+    SEEN_TRIMMED,          /* Own entries were forgotten. */
+    SEEN_RESET_OLD,        /* A cursor behind what is kept. */
+    SEEN_RESET_FUTURE,     /* A cursor beyond the end. */
+    SEEN_BLOCKED,          /* A client's queue was full. */
+    SEEN_SUBSCRIBER_LIMIT, /* A subscription too many. */
+    SEEN_STREAM_RESUMED,   /* A stream went on behind the last event after a break. */
+    SEEN_DAMAGE_FOUND,     /* A flipped bit was found, and not handed out. */
+    SEEN_TAIL_MADE_ANEW,   /* A lost tail was decided again, the same. */
+    SEEN_UNKNOWN_OUTCOME,  /* A commit that failed had been durable. */
+    SEEN_LOT,              /* An assignment of a product that is not shipped one by one. */
+    SEEN_SUBSTITUTE,       /* A product stood in for another one. */
+    SEEN_CERTIFIED,        /* Something was given that a norm asks a certificate for. */
     SITUATION_COUNT,
 };
 extern const char *const SITUATION_NAMES[SITUATION_COUNT];
@@ -147,7 +145,6 @@ struct sim {
     uint64_t trace; /* The hash of everything that happened. */
     uint64_t event_count;
     bool is_tracing; /* To standard output. */
-    jmp_buf out;     /* Where a violation ends the run. */
     char problem[PROBLEM_SIZE];
 };
 

@@ -77,8 +77,8 @@ const struct storage_row *storage_find(const struct storage *storage, uint8_t ta
                                        struct bytes key)
 {
     size_t at = find_place(&storage->rows, table, key);
-    bool is_there = at < storage->rows.count &&
-                    compare_row(&storage->rows.items[at], table, key) == 0;
+    bool is_there =
+        at < storage->rows.count && compare_row(&storage->rows.items[at], table, key) == 0;
 
     return is_there ? &storage->rows.items[at] : NULL;
 }
@@ -168,8 +168,7 @@ void storage_keep(struct storage *storage)
 
 bool storage_fall_back(struct storage *storage)
 {
-    bool is_older =
-        storage->older.is_kept && storage->older.head.last < storage->head.last;
+    bool is_older = storage->older.is_kept && storage->older.head.last < storage->head.last;
 
     if (is_older) {
         storage->head = storage->older.head;
@@ -185,8 +184,7 @@ bool storage_flip(struct storage *storage, struct draw *draw)
     if (kept == 0 || storage->flipped_bits != 0) {
         return false;
     }
-    struct bytes entry =
-        storage_entry(storage, storage->head.oldest + draw_below(draw, kept));
+    struct bytes entry = storage_entry(storage, storage->head.oldest + draw_below(draw, kept));
     storage->flipped_at =
         (size_t)(entry.data - storage->log.data) + (size_t)draw_between(draw, 4, entry.size - 1);
     storage->flipped_bits = (uint8_t)(1u << draw_below(draw, 8));

@@ -202,8 +202,8 @@ static void make_answer(struct sim *sim, struct fact *fact, union command *comma
     static const char *const reasons[] = {"no_supply", "price", "capacity_drop", "because"};
     struct assignment_command *answer = &command->assignment;
     const struct known_assignment *known = &sim->work->known;
-    bool is_by_offerer = fact->kind == KIND_ASSIGNMENT_SHIP ||
-                         (fact->kind != KIND_ASSIGNMENT_RECEIVE && half(sim));
+    bool is_by_offerer =
+        fact->kind == KIND_ASSIGNMENT_SHIP || (fact->kind != KIND_ASSIGNMENT_RECEIVE && half(sim));
     bool needs_reason =
         fact->kind == KIND_ASSIGNMENT_DECLINE || fact->kind == KIND_ASSIGNMENT_CANCEL;
     size_t reason = draw_below(draws(sim), 24) == 0 ? 3 : pick(sim, 3);
@@ -331,7 +331,8 @@ const char *work_missing_kind(void)
 {
     for (unsigned kind = 1; kind <= UINT16_MAX; kind++) {
         const struct message *message = message_by_kind((uint16_t)kind);
-        bool is_command = message != NULL && message_by_name(bytes_from_text(message->name)) != NULL;
+        bool is_command =
+            message != NULL && message_by_name(bytes_from_text(message->name)) != NULL;
         bool is_known = false;
         for (size_t i = 0; i < COUNT_OF(GENERATORS); i++) {
             is_known = is_known || GENERATORS[i].kind == kind;
