@@ -68,7 +68,7 @@ void client_silence(struct client *client, uint64_t duration_us)
     client->silent_until_us = client->sim->now_us + duration_us;
 }
 
-/* --- Saying -------------------------------------------------------------------------------- */
+/* --- Saying -------------------------------------------------------------------------- */
 
 static void say_later(struct client *client, uint64_t intent, uint32_t variant)
 {
@@ -192,7 +192,7 @@ static void act(struct client *client)
     client_wake(client, 0);
 }
 
-/* --- Following ------------------------------------------------------------------------------- */
+/* --- Following ----------------------------------------------------------------------- */
 
 static void remember(struct client *client, const struct maillon_event *event)
 {
@@ -278,7 +278,7 @@ static void choose_stream(struct client *client)
     }
 }
 
-/* --- Start, turns, end ------------------------------------------------------------------------ */
+/* --- Start, turns, end --------------------------------------------------------------- */
 
 static void start(struct client *client)
 {

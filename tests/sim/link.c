@@ -27,8 +27,7 @@ struct link {
     bool is_connected;
     bool has_news;
     uint32_t incoming; /* Messages of dispatch on their way, or received and not read. */
-    struct packet **received;
-    size_t received_count, received_capacity;
+    struct packets received;
     struct packet *current; /* That the last receive showed. */
 };
 
@@ -38,14 +37,6 @@ static void try_later(struct link *link, uint64_t after_us)
     sim_push(
         link->sim, after_us,
         (struct happening){.kind = EVENT_CONNECT, .target = link->number, .stamp = link->peer});
-}
-
-static void forget_received(struct link *link)
-{
-    for (size_t i = 0; i < link->received_count; i++) {
-        packet_release(link->received[i]);
-    }
-    link->received_count = 0;
 }
 
 static void disconnect(struct link *link)
@@ -77,9 +68,8 @@ void link_close(struct link *link)
     if (link == NULL) {
         return;
     }
-    forget_received(link);
+    packets_deinit(&link->received);
     packet_release(link->current);
-    free(link->received);
     link->sim->links[link->number] = NULL;
     free(link);
 }
@@ -87,7 +77,7 @@ void link_close(struct link *link)
 void link_reopen(struct link *link)
 {
     disconnect(link);
-    forget_received(link);
+    packets_clear(&link->received);
     try_later(link, CONNECT_US_MIN);
 }
 
@@ -101,7 +91,7 @@ bool link_refresh(struct link *link)
 
 bool link_is_readable(const struct link *link)
 {
-    return link->has_news || link->received_count > 0;
+    return link->has_news || link->received.count > 0;
 }
 
 bool link_is_writable(const struct link *link)
@@ -130,19 +120,17 @@ enum status link_receive(struct link *link, struct bytes *header, struct bytes *
 {
     packet_release(link->current);
     link->current = NULL;
-    if (link->received_count == 0) {
+    if (link->received.count == 0) {
         return STATUS_AGAIN;
     }
-    link->current = link->received[0];
-    link->received_count--;
+    link->current = packets_take(&link->received);
     link->incoming -= link->incoming > 0;
-    memmove(link->received, link->received + 1, link->received_count * sizeof(struct packet *));
     *header = packet_first(link->current);
     *body = packet_second(link->current);
     return STATUS_OK;
 }
 
-/* --- What happens to connections ----------------------------------------------------------- */
+/* --- What happens to connections ----------------------------------------------------- */
 
 struct link *link_of_peer(struct sim *sim, uint64_t peer)
 {
@@ -186,9 +174,7 @@ static void on_connect(struct link *link)
 
 static void on_answer(struct link *link, struct packet *packet)
 {
-    packet->references++;
-    GROW(link->received, link->received_capacity, link->received_count + 1);
-    link->received[link->received_count++] = packet;
+    packets_append(&link->received, packet);
     client_wake(link->sim->clients[link_client(link)], 0);
 }
 

@@ -43,6 +43,37 @@ struct bytes packet_second(const struct packet *packet)
     return (struct bytes){packet->data + packet->first_size, packet->size - packet->first_size};
 }
 
+void packets_append(struct packets *packets, struct packet *packet)
+{
+    GROW(packets->items, packets->capacity, packets->count + 1);
+    packets->items[packets->count++].packet = packet;
+    packet->references++;
+}
+
+struct packet *packets_take(struct packets *packets)
+{
+    ENSURE(packets->count > 0);
+    struct packet *first = packets->items[0].packet;
+
+    packets->count--;
+    memmove(packets->items, packets->items + 1, packets->count * sizeof *packets->items);
+    return first;
+}
+
+void packets_clear(struct packets *packets)
+{
+    while (packets->count > 0) {
+        packet_release(packets->items[--packets->count].packet);
+    }
+}
+
+void packets_deinit(struct packets *packets)
+{
+    packets_clear(packets);
+    free(packets->items);
+    *packets = (struct packets){0};
+}
+
 bool network_is_cut(const struct sim *sim, uint32_t from, uint32_t to)
 {
     return sim->cut_until_us[from][to] > sim->now_us;

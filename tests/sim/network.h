@@ -20,6 +20,12 @@ void packet_release(struct packet *packet);
 struct bytes packet_first(const struct packet *packet);
 struct bytes packet_second(const struct packet *packet);
 
+/* struct packets (sim.h): first in, first out. */
+void packets_append(struct packets *packets, struct packet *packet); /* Takes a reference. */
+struct packet *packets_take(struct packets *packets); /* The first; the caller releases it. */
+void packets_clear(struct packets *packets);
+void packets_deinit(struct packets *packets);
+
 enum channel {
     CHANNEL_LOOSE,  /* May lose, double and overtake: what reads it must cope. */
     CHANNEL_STREAM, /* In order, and nothing lost but with the connection. */

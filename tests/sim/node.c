@@ -30,7 +30,7 @@ struct parcel {
     struct buffer bytes;
 };
 
-/* --- The roles --------------------------------------------------------------------------- */
+/* --- The roles ----------------------------------------------------------------------- */
 
 static void *open_gateway(const struct knobs *knobs)
 {
@@ -110,7 +110,7 @@ static const struct {
     [NODE_DISPATCH] = {&dispatch_role, open_dispatch, close_dispatch},
 };
 
-/* --- The world --------------------------------------------------------------------------- */
+/* --- The world ----------------------------------------------------------------------- */
 
 static uint64_t world_now_ms(void *context)
 {
@@ -296,7 +296,7 @@ static void world_fail(void *context, const char *message)
     node->is_over = true;
 }
 
-/* --- Start and end ------------------------------------------------------------------------ */
+/* --- Start and end ------------------------------------------------------------------- */
 
 void node_init(struct sim *sim, enum node_number number)
 {
@@ -327,14 +327,6 @@ bool node_is_up(const struct node *node)
     return node->stage != NULL;
 }
 
-static void clear_inbox(struct node *node)
-{
-    for (size_t i = 0; i < node->inbox_count; i++) {
-        packet_release(node->inbox[i]);
-    }
-    node->inbox_count = 0;
-}
-
 static void close_role(struct node *node)
 {
     stage_close(node->stage);
@@ -345,13 +337,13 @@ static void close_role(struct node *node)
     node->state = NULL;
     node->pending = NULL;
     node->life++;
-    clear_inbox(node);
+    packets_clear(&node->inbox);
 }
 
 void node_deinit(struct node *node)
 {
     close_role(node);
-    free(node->inbox);
+    packets_deinit(&node->inbox);
     storage_deinit(&node->storage);
 }
 
@@ -445,7 +437,7 @@ void node_start(struct node *node)
     look_after(node);
 }
 
-/* --- What happens to it --------------------------------------------------------------------- */
+/* --- What happens to it -------------------------------------------------------------- */
 
 static void take_message(struct node *node, const struct packet *packet)
 {
@@ -462,23 +454,11 @@ static void take_message(struct node *node, const struct packet *packet)
 
 static void drain_inbox(struct node *node)
 {
-    size_t taken = 0;
-
-    while (taken < node->inbox_count && !node->is_over && stage_takes_messages(node->stage)) {
-        take_message(node, node->inbox[taken]);
-        packet_release(node->inbox[taken++]);
+    while (node->inbox.count > 0 && !node->is_over && stage_takes_messages(node->stage)) {
+        struct packet *packet = packets_take(&node->inbox);
+        take_message(node, packet);
+        packet_release(packet);
     }
-    if (taken > 0) {
-        node->inbox_count -= taken;
-        memmove(node->inbox, node->inbox + taken, node->inbox_count * sizeof(struct packet *));
-    }
-}
-
-static void on_message(struct node *node, struct packet *packet)
-{
-    GROW(node->inbox, node->inbox_capacity, node->inbox_count + 1);
-    packet->references++;
-    node->inbox[node->inbox_count++] = packet;
 }
 
 static void tell_head(struct node *node)
@@ -689,7 +669,7 @@ static void hand_over(struct node *node, const struct happening *event)
         on_replay(node, event->packet);
         break;
     case EVENT_MESSAGE:
-        on_message(node, event->packet);
+        packets_append(&node->inbox, event->packet);
         break;
     default:
         UNREACHABLE();

@@ -44,8 +44,7 @@ void model_decode(struct sim *sim, const struct message *message, struct bytes b
     }
 }
 
-/* --- The intake feed ---------------------------------------------------------------------------
- */
+/* --- The intake feed ----------------------------------------------------------------- */
 
 static struct receipt *receipt_of(struct oracle *oracle, uint64_t intent)
 {
@@ -132,8 +131,7 @@ static void take_intake(struct sim *sim, const struct entry *entry)
     }
 }
 
-/* --- The match feed ------------------------------------------------------------------------------
- */
+/* --- The match feed ------------------------------------------------------------------ */
 
 static void take_noted(struct sim *sim, const struct entry *entry)
 {
@@ -166,8 +164,7 @@ static void take_match(struct sim *sim, const struct entry *entry)
     oracle->noted_upto[entry->seq] = oracle->noted_count;
 }
 
-/* --- Any feed ------------------------------------------------------------------------------------
- */
+/* --- Any feed ------------------------------------------------------------------------ */
 
 static void check_order(struct sim *sim, enum node_number number, const struct entry *entry)
 {
@@ -257,8 +254,7 @@ void oracle_started(struct sim *sim, const struct node *node)
     }
 }
 
-/* --- What brokers say ----------------------------------------------------------------------------
- */
+/* --- What brokers say ---------------------------------------------------------------- */
 
 static void check_receipt(struct sim *sim, const struct result *result)
 {

@@ -18,8 +18,7 @@ _Noreturn static void was_wrongly_taken(struct sim *sim, const struct fact *fact
     sim_violated(sim, "a %s was taken in that could not be", kind_name(fact->kind));
 }
 
-/* --- Commands ------------------------------------------------------------------------------------
- */
+/* --- Commands ------------------------------------------------------------------------ */
 
 static void fold_product(struct oracle *oracle, const struct fact *fact)
 {
@@ -297,8 +296,7 @@ const char *oracle_missing_kind(void)
     return missing;
 }
 
-/* --- Assignments ---------------------------------------------------------------------------------
- */
+/* --- Assignments --------------------------------------------------------------------- */
 
 enum side { SIDE_PLAN, SIDE_REQUESTER, SIDE_OFFERER, SIDE_NONE };
 
@@ -539,8 +537,7 @@ static void take_assignment(struct sim *sim, const struct told *told)
     }
 }
 
-/* --- Answers -------------------------------------------------------------------------------------
- */
+/* --- Answers ------------------------------------------------------------------------- */
 
 /* The next command in the intake that wants an answer; 0 when there is none so far. */
 static uint64_t next_to_answer(const struct oracle *oracle)
@@ -626,8 +623,7 @@ static void take_answer(struct sim *sim, const struct told *told)
     oracle->answered_upto = seq;
 }
 
-/* --- Sums ----------------------------------------------------------------------------------------
- */
+/* --- Sums ---------------------------------------------------------------------------- */
 
 static void check_need_sum(struct sim *sim, uint32_t number)
 {
@@ -639,10 +635,10 @@ static void check_need_sum(struct sim *sim, uint32_t number)
     if (need->state != THING_OPEN) {
         sim_violated(sim, "need N%u is served and not open", number);
     }
-    if (need->fixed + need->loose > need->fact.quantity) {
+    uint64_t promised = need->fixed + need->loose;
+    if (promised > need->fact.quantity) {
         sim_violated(sim, "need N%u of %llu units is promised %llu", number,
-                     (unsigned long long)need->fact.quantity,
-                     (unsigned long long)(need->fixed + need->loose));
+                     (unsigned long long)need->fact.quantity, (unsigned long long)promised);
     }
 }
 
@@ -656,10 +652,10 @@ static void check_offer_sum(struct sim *sim, uint32_t number)
     if (offer->state != THING_OPEN) {
         sim_violated(sim, "offer O%u gives and is not active", number);
     }
-    if (offer->fixed + offer->loose > units_of(offer)) {
+    uint64_t promised = offer->fixed + offer->loose;
+    if (promised > units_of(offer)) {
         sim_violated(sim, "offer O%u of %llu units promises %llu", number,
-                     (unsigned long long)units_of(offer),
-                     (unsigned long long)(offer->fixed + offer->loose));
+                     (unsigned long long)units_of(offer), (unsigned long long)promised);
     }
 }
 
@@ -671,8 +667,7 @@ void model_check_sums(struct sim *sim)
     }
 }
 
-/* --- The feed ------------------------------------------------------------------------------------
- */
+/* --- The feed ------------------------------------------------------------------------ */
 
 static void add_position(struct oracle *oracle, uint32_t party, uint64_t seq)
 {

@@ -57,8 +57,7 @@ const char *const SITUATION_NAMES[SITUATION_COUNT] = {
     [SEEN_LOT] = "lot_of_more_than_one",
 };
 
-/* --- What all parts use ------------------------------------------------------------------------
- */
+/* --- What all parts use -------------------------------------------------------------- */
 
 void sim_violated(struct sim *sim, const char *format, ...)
 {
@@ -100,8 +99,7 @@ void sim_seen(struct sim *sim, enum situation situation)
     sim->seen[situation]++;
 }
 
-/* --- Knobs ---------------------------------------------------------------------------------------
- */
+/* --- Knobs --------------------------------------------------------------------------- */
 
 struct rules_put sim_draw_rules(struct draw *draw)
 {

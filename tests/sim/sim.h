@@ -31,6 +31,14 @@ struct link;
 struct oracle;
 struct work;
 
+/* Packets that wait, first in, first out. Zero is empty. */
+struct packets {
+    struct packet_place {
+        struct packet *packet;
+    } * items;
+    size_t count, capacity;
+};
+
 /* What differs from run to run besides faults. */
 struct knobs {
     uint32_t client_count, party_count, product_count;
@@ -67,8 +75,7 @@ struct node {
     uint64_t wake_ms;
     struct batch *pending;
     enum fault commit_fault; /* What becomes of it, FAULT_COUNT for nothing. */
-    struct packet **inbox;   /* Clients' messages that wait for room. */
-    size_t inbox_count, inbox_capacity;
+    struct packets inbox;    /* Clients' messages that wait for room. */
     uint64_t published_us;
     uint64_t low_until_us; /* The disk is below the floor so long. */
     bool was_live;         /* In this life. */
@@ -161,7 +168,7 @@ void sim_seen(struct sim *sim, enum situation situation);
 /* Weights as a configuration may have them. */
 struct rules_put sim_draw_rules(struct draw *draw);
 
-/* --- node.c: roles ----------------------------------------------------------------------- */
+/* --- node.c: roles ------------------------------------------------------------------- */
 
 void node_init(struct sim *sim, enum node_number number);
 void node_deinit(struct node *node);
@@ -174,13 +181,13 @@ uint64_t node_cursor(const struct node *node); /* Upstream entries taken in, dur
 void node_handle(struct node *node, const struct happening *event);
 bool node_defers(const struct node *node, const struct happening *event);
 
-/* --- faulty.c: what comes by itself ------------------------------------------------------ */
+/* --- faulty.c: what comes by itself -------------------------------------------------- */
 
 void faulty_plan(struct sim *sim);
 void faulty_strike(struct sim *sim, enum fault fault);
 void faulty_end(struct sim *sim); /* Everything heals. */
 
-/* --- client.c: programs that use the library -------------------------------------------- */
+/* --- client.c: programs that use the library ----------------------------------------- */
 
 void client_open(struct sim *sim, uint32_t number);
 void client_close(struct sim *sim, uint32_t number);
@@ -192,7 +199,7 @@ void client_wake(struct client *client, uint64_t after_us); /* To process its co
 /* What a client still has to say or hear, NULL when that is nothing. */
 const char *client_is_busy_with(const struct client *client);
 
-/* --- link.c: the library's sockets -------------------------------------------------------- */
+/* --- link.c: the library's sockets --------------------------------------------------- */
 
 void link_handle(struct sim *sim, const struct happening *event);
 void link_break(struct sim *sim, uint32_t number, uint64_t again_us);
@@ -202,7 +209,7 @@ bool link_has_room(const struct link *link);
 void link_count_sent(struct link *link);
 uint32_t link_client(const struct link *link);
 
-/* --- run.c --------------------------------------------------------------------------------- */
+/* --- run.c --------------------------------------------------------------------------- */
 
 /* Runs a scenario. False when a promise was broken: `problem` says which. Adds to `figures` and
  * `seen`; `trace` is the run's hash. */

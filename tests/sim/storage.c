@@ -27,7 +27,7 @@ void storage_deinit(struct storage *storage)
     *storage = (struct storage){0};
 }
 
-/* --- Rows ------------------------------------------------------------------------------ */
+/* --- Rows ---------------------------------------------------------------------------- */
 
 static int compare_row(const struct storage_row *row, uint8_t table, struct bytes key)
 {
@@ -96,7 +96,7 @@ static void copy_rows(struct storage_rows *target, const struct storage_rows *so
     target->count = source->count;
 }
 
-/* --- Entries --------------------------------------------------------------------------- */
+/* --- Entries ------------------------------------------------------------------------- */
 
 static void append(struct storage *storage, struct entry *entry)
 {
@@ -157,7 +157,7 @@ enum status storage_read(const struct storage *storage, uint64_t from, size_t si
     return STATUS_OK;
 }
 
-/* --- What may befall it ---------------------------------------------------------------- */
+/* --- What may befall it -------------------------------------------------------------- */
 
 void storage_keep(struct storage *storage)
 {

@@ -53,7 +53,7 @@ uint32_t work_number(struct bytes id, char letter)
 {
     uint32_t number = 0;
 
-    if (id.size < 2 || id.data[0] != letter) {
+    if (id.size < 2 || id.data[0] != (uint8_t)letter) {
         return FACT_NONE;
     }
     for (size_t i = 1; i < id.size; i++) {
@@ -65,7 +65,7 @@ uint32_t work_number(struct bytes id, char letter)
     return number;
 }
 
-/* --- Generators: one for each kind of command ------------------------------------------------ */
+/* --- Generators: one for each kind of command ---------------------------------------- */
 
 static void make_party(struct sim *sim, struct fact *fact, union command *command)
 {
@@ -344,7 +344,7 @@ const char *work_missing_kind(void)
     return NULL;
 }
 
-/* --- Intents -------------------------------------------------------------------------------- */
+/* --- Intents ------------------------------------------------------------------------- */
 
 static const struct generator *draw_generator(struct sim *sim)
 {

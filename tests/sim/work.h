@@ -59,7 +59,7 @@ struct known_assignment {
 uint64_t work_make(struct sim *sim, const struct known_assignment *known);
 
 /* Another command under the same id. */
-void work_make_variant(struct sim *sim, uint64_t intent);
+void work_make_variant(struct sim *sim, uint64_t number);
 
 /* By number from 0; borrowed until the next is made. NULL when there is none. */
 const struct intent *work_intent(const struct sim *sim, uint64_t number);
