@@ -47,6 +47,7 @@ enum option_bit { /* Which options a command takes beside the common ones. */
                   OPTION_EVERY = 1 << 14,
                   OPTION_OUT = 1 << 15,
                   OPTION_PROVE = 1 << 16,
+                  OPTION_LANG = 1 << 17,
 };
 
 struct options {
@@ -70,6 +71,7 @@ struct options {
     char *every;
     char *out;
     int prove;
+    char *lang;
 };
 
 struct cli {

@@ -77,8 +77,8 @@ const struct verb verbs[] = {
      run_assignment_answer},
     {"watch", "", 0, 0, ASSIGNMENT_FILTER | OPTION_AFTER | OPTION_UNTIL_IDLE,
      "follows assignments live, resumable", run_watch},
-    {"explain", "NEED|NUMBER [OFFER]", 1, 2, 0, "why a need or an assignment stands as it does",
-     run_explain},
+    {"explain", "NEED|NUMBER [OFFER]", 1, 2, OPTION_LANG,
+     "why a need or an assignment stands as it does", run_explain},
     {"stats", "", 0, 0, 0, "figures of the whole system", run_stats},
     {"check", "", 0, 0, OPTION_FORMAT, "exit 0 when every role is ready", run_check},
     {"verify", "[DIR]", 0, 1, 0, "checks every stored byte of a data directory or backup",
@@ -152,6 +152,9 @@ static const struct option_entry option_entries[] = {
      OPTION_OUT},
     {{"check", 0, POPT_ARG_NONE, &options.prove, 0, "proves that the plan is the optimum", NULL},
      OPTION_PROVE},
+    {{"lang", 0, POPT_ARG_STRING, &options.lang, 0, "en or fr (default: as the locale says)",
+      "NAME"},
+     OPTION_LANG},
 };
 static struct poptOption popt_table[COUNT_OF(option_entries) + 2];
 

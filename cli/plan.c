@@ -1,10 +1,12 @@
 /*
  * plan.c - the whole decision on a scenario, without a daemon: all rows at once, one settle.
  *
- * Prices are those of the optimum; assignments keep to lots (core/plan/round.h). Rows go out three
- * ways: JSON lines, CSV files with --out, and short tables for people.
+ * Prices and reasons are those of the optimum (core/plan/explain.h); assignments keep to lots
+ * (core/plan/round.h). Rows go out three ways: JSON lines, CSV files with --out, and short tables
+ * for people.
  */
 #include "cli/offline.h"
+#include "core/plan/explain.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +14,6 @@
 #include <sys/stat.h>
 
 #define SHOWN_COUNT_MAX 20
-#define TRANCHE_COUNT 4 /* As core/plan cuts a need. */
 
 enum section { SECTION_ASSIGNMENTS, SECTION_UNMET, SECTION_PRICES, SECTION_COUNT };
 
@@ -21,21 +22,28 @@ static const struct {
 } SECTIONS[SECTION_COUNT] = {
     {"assignment", "assignments.csv", "Assignments"},
     {"unmet", "unmet.csv", "Unmet needs"},
-    {"price", "prices.csv", "Scarce offers"},
+    {"price", "prices.csv", "Scarce days of offers"},
 };
 
 struct cell {
     const char *name;
     struct bytes text; /* Without data: `number` counts. */
     uint64_t number;
+    bool is_negative; /* The number stands for its opposite. */
+};
+
+struct scarcity { /* Days of an offer on which one unit more would do the same, at the optimum. */
+    struct plan_slot days; /* Their first and last, capacities and units together. */
+    struct explain_price price;
 };
 
 struct planning {
     struct offline offline;
-    int64_t *prices; /* Of offers, at the optimum. */
-    int64_t *served; /* Of needs, likewise: units before lots were kept to. */
-    int64_t *given;  /* Of needs, after. */
-    int64_t *taken;  /* Of offers, after. */
+    struct scarcity *scarcities;
+    size_t scarcity_capacity, scarcity_count;
+    struct explain_verdict *verdicts; /* Of needs: why they miss units at the optimum, */
+    int64_t *served;                  /* and the units it gives them. */
+    int64_t *given;                   /* After lots were kept to. */
     struct plan_round round;
     FILE *files[SECTION_COUNT];
     struct table tables[SECTION_COUNT];
@@ -71,10 +79,27 @@ static struct cell number_cell(const char *name, uint64_t number)
     return (struct cell){.name = name, .number = number};
 }
 
+static struct cell change_cell(const char *name, int64_t change)
+{
+    bool is_negative = change < 0;
+
+    return (struct cell){.name = name,
+                         .number = (uint64_t)(is_negative ? -change : change),
+                         .is_negative = is_negative};
+}
+
+static const char *number_text(const struct cell *cell, char text[32])
+{
+    snprintf(text, 32, "%s%llu", cell->is_negative ? "-" : "", (unsigned long long)cell->number);
+    return text;
+}
+
 static void write_cell(FILE *file, const struct cell *cell)
 {
+    char number[32];
+
     if (cell->text.data == NULL) {
-        fprintf(file, "%llu", (unsigned long long)cell->number);
+        fputs(number_text(cell, number), file);
         return;
     }
     bool is_quoted = false;
@@ -106,13 +131,14 @@ static void print_object(struct planning *planning, const char *type, const stru
                          size_t count)
 {
     struct buffer *line = &planning->line;
+    char number[32];
 
     line->size = 0;
     json_open(line);
     json_text(line, "t", bytes_from_text(type));
     for (size_t i = 0; i < count; i++) {
         if (cells[i].text.data == NULL) {
-            json_uint(line, cells[i].name, cells[i].number);
+            json_raw(line, cells[i].name, bytes_from_text(number_text(&cells[i], number)));
         } else {
             json_text(line, cells[i].name, cells[i].text);
         }
@@ -123,13 +149,15 @@ static void print_object(struct planning *planning, const char *type, const stru
 
 static void add_to_table(struct table *table, const struct cell *cells, size_t count)
 {
+    char number[32];
+
     table->column_count = count;
     for (size_t i = 0; table->cell_count < count; i++) {
         table_cell(table, "%s", cells[i].name);
     }
     for (size_t i = 0; i < count; i++) {
         if (cells[i].text.data == NULL) {
-            table_cell(table, "%llu", (unsigned long long)cells[i].number);
+            table_cell(table, "%s", number_text(&cells[i], number));
         } else {
             table_cell(table, "%.*s", BYTES_ARGS(cells[i].text));
         }
@@ -174,7 +202,6 @@ static void emit_assignment(struct planning *planning, const struct plan_decisio
     uint64_t units = (uint64_t)decision->units;
 
     planning->given[decision->need] += decision->units;
-    planning->taken[decision->offer] += decision->units;
     planning->units = add_capped(planning->units, units);
     planning->class_units[need->class_number] += units;
     planning->cost = add_capped(planning->cost, multiply_capped(units, decision->cost));
@@ -183,106 +210,28 @@ static void emit_assignment(struct planning *planning, const struct plan_decisio
     emit(planning, SECTION_ASSIGNMENTS, cells, COUNT_OF(cells));
 }
 
-/* The level of a price: of the unserved tranche that one unit more would serve. */
-static int64_t level_of(int64_t price)
+/* Why a need misses units. Lots may have taken from it what the optimum gave. */
+static struct explain_verdict judge(const struct planning *planning, uint32_t number)
 {
-    return (price + FLOW_WEIGHT_STEP / 2) / FLOW_WEIGHT_STEP;
+    struct explain_verdict verdict = planning->verdicts[number];
+
+    if (verdict.cause == EXPLAIN_SERVED || (verdict.cause >= EXPLAIN_COMMITTED &&
+                                            planning->served[number] > planning->given[number])) {
+        return (struct explain_verdict){.cause = EXPLAIN_LOT, .offer = NAME_NONE};
+    }
+    return verdict;
 }
 
-static uint8_t class_of_level(int64_t level)
+static struct bytes id_or_nothing(const struct names *ids, uint32_t number)
 {
-    if (level <= 0) {
-        return 0;
-    }
-    return (uint8_t)(CLASS_COUNT - (level - 1) / TRANCHE_COUNT);
+    return number == NAME_NONE ? bytes_from_text("") : names_text(ids, number);
 }
 
-/* The level of the need's next unit. */
-static int64_t next_level(const struct planning *planning, uint32_t number)
+/* The state it is in, when that is the reason. */
+static const char *reason_of(const struct explain_verdict *verdict, const struct need *need)
 {
-    struct plan_options options = offline_plan_options(planning->offline.config);
-    const struct market *market = plan_market(planning->offline.plan);
-    const struct need *need = &market->needs[number];
-    int64_t tranche = 0;
-
-    while (tranche < TRANCHE_COUNT - 1 &&
-           multiply_capped(options.tranche_lots[tranche], market->products[need->product].lot) <=
-               (uint64_t)planning->given[number]) {
-        tranche++;
-    }
-    return (CLASS_COUNT - need->class_number) * TRANCHE_COUNT + TRANCHE_COUNT - tranche;
-}
-
-struct verdict {
-    const char *reason;
-    const char *why; /* Empty, or the rule that fails most often. */
-};
-
-static struct verdict judge_scarce(const struct planning *planning, uint32_t number,
-                                   int64_t price_min)
-{
-    const struct need *need = &plan_market(planning->offline.plan)->needs[number];
-    int64_t level = level_of(price_min);
-
-    if (planning->served[number] > planning->given[number] || price_min == 0) {
-        return (struct verdict){"lot", ""};
-    }
-    if (level > next_level(planning, number)) {
-        return class_of_level(level) < need->class_number ? (struct verdict){"scarce_class", ""}
-                                                          : (struct verdict){"scarce_fairness", ""};
-    }
-    return (struct verdict){"scarce_cost", ""};
-}
-
-/* Counts a need's offers of one product by reason; returns the least price of the possible ones. */
-static int64_t count_reasons(const struct planning *planning, uint32_t need, uint32_t product,
-                             size_t counts[MATCH_SAME_PARTY + 1])
-{
-    struct plan *plan = planning->offline.plan;
-    const struct market *market = plan_market(plan);
-    const struct number_list *offers = &market->products[product].offers;
-    int64_t price_min = INT64_MAX;
-
-    for (size_t i = 0; i < offers->count; i++) {
-        struct match match = match_check(market, plan_rules(plan), need, offers->items[i]);
-        counts[match.reason]++;
-        if (match.reason == MATCH_POSSIBLE) {
-            price_min = min_i64(price_min, planning->prices[offers->items[i]]);
-        }
-    }
-    return price_min;
-}
-
-/* Why a need misses units. */
-static struct verdict judge(const struct planning *planning, uint32_t number)
-{
-    struct plan *plan = planning->offline.plan;
-    const struct market *market = plan_market(plan);
-    const struct need *need = &market->needs[number];
-    uint32_t given[PRODUCT_GIVEN_MAX];
-    size_t given_count = market_given_products(market, need->product, given);
-    size_t counts[MATCH_SAME_PARTY + 1] = {0};
-    int64_t price_min = INT64_MAX;
-    size_t commonest = 1;
-
-    if (need->state != NEED_OPEN) {
-        return (struct verdict){need_state_name(need->state), ""};
-    }
-    size_t offer_count = 0;
-    for (size_t i = 0; i < given_count; i++) {
-        offer_count += market->products[given[i]].offers.count;
-        price_min = min_i64(price_min, count_reasons(planning, number, given[i], counts));
-    }
-    if (offer_count == 0) {
-        return (struct verdict){"not_offered", ""};
-    }
-    if (price_min < INT64_MAX) {
-        return judge_scarce(planning, number, price_min);
-    }
-    for (size_t i = 2; i < COUNT_OF(counts); i++) {
-        commonest = counts[i] > counts[commonest] ? i : commonest;
-    }
-    return (struct verdict){"not_possible", match_reason_name((enum match_reason)commonest)};
+    return verdict->cause == EXPLAIN_NOT_OPEN ? need_state_name((enum need_state)need->state)
+                                              : explain_cause_name(verdict->cause);
 }
 
 static void emit_unmet(struct planning *planning, uint32_t number)
@@ -294,7 +243,11 @@ static void emit_unmet(struct planning *planning, uint32_t number)
     if (unmet == 0) {
         return;
     }
-    struct verdict verdict = judge(planning, number);
+    struct explain_verdict verdict = judge(planning, number);
+    bool is_displacing = verdict.offer != NAME_NONE;
+    const struct explain_effect *effect = &verdict.effect;
+    const char *why =
+        verdict.cause == EXPLAIN_NOT_POSSIBLE ? explain_rule_name(verdict.reason) : "";
     const struct cell cells[] = {
         text_cell("need", names_text(&market->need_ids, number)),
         text_cell("product", names_text(&market->product_ids, need->product)),
@@ -302,34 +255,45 @@ static void emit_unmet(struct planning *planning, uint32_t number)
         number_cell("class", need->class_number),
         number_cell("quantity", need->quantity),
         number_cell("unmet", unmet),
-        text_cell("reason", bytes_from_text(verdict.reason)),
-        text_cell("why", bytes_from_text(verdict.why)),
+        text_cell("reason", bytes_from_text(reason_of(&verdict, need))),
+        text_cell("why", bytes_from_text(why)),
+        text_cell("offer", id_or_nothing(&market->offer_ids, verdict.offer)),
+        text_cell("displaces",
+                  id_or_nothing(&market->need_ids, is_displacing ? effect->need : NAME_NONE)),
+        number_cell("displaced_class", effect->rank.class_number),
+        number_cell("displaced_tranche", effect->rank.tranche),
     };
     planning->unmet = add_capped(planning->unmet, unmet);
     emit(planning, SECTION_UNMET, cells, COUNT_OF(cells));
 }
 
-/* The class and tranche that wait for one unit more of the offer. */
-static void emit_price(struct planning *planning, uint32_t number)
+static struct cell day_cell(const char *name, int32_t day, char text[DAY_TEXT_SIZE + 1])
+{
+    text[0] = '\0';
+    if (day != DAY_NONE) {
+        day_to_text(day, text);
+    }
+    return text_cell(name, bytes_from_text(text));
+}
+
+/* What one unit more of the offer would do, made on these days. */
+static void emit_price(struct planning *planning, const struct scarcity *scarcity)
 {
     const struct market *market = plan_market(planning->offline.plan);
-    const struct offer *offer = &market->offers[number];
-    int64_t price = planning->prices[number];
-    int64_t level = level_of(price);
-
-    if (price == 0) {
-        return;
-    }
-    int64_t tranche = level <= 0 ? 0 : TRANCHE_COUNT - (level - 1) % TRANCHE_COUNT;
+    const struct explain_effect *effect = &scarcity->price.effect;
+    const struct offer *offer = &market->offers[scarcity->price.slot.offer];
+    char first[DAY_TEXT_SIZE + 1], last[DAY_TEXT_SIZE + 1];
     const struct cell cells[] = {
-        text_cell("offer", names_text(&market->offer_ids, number)),
+        text_cell("offer", names_text(&market->offer_ids, scarcity->price.slot.offer)),
         text_cell("product", names_text(&market->product_ids, offer->product)),
         text_cell("offerer", names_text(&market->party_ids, offer->party)),
-        number_cell("capacity", offer->capacity),
-        number_cell("used", (uint64_t)planning->taken[number]),
-        number_cell("price", (uint64_t)price),
-        number_cell("class", class_of_level(level)),
-        number_cell("tranche", (uint64_t)tranche),
+        day_cell("from", scarcity->days.first, first),
+        day_cell("to", scarcity->days.last, last),
+        number_cell("capacity", (uint64_t)scarcity->days.capacity),
+        text_cell("serves", id_or_nothing(&market->need_ids, effect->need)),
+        number_cell("class", effect->rank.class_number),
+        number_cell("tranche", effect->rank.tranche),
+        change_cell("cost", effect->cost),
     };
     emit(planning, SECTION_PRICES, cells, COUNT_OF(cells));
 }
@@ -344,8 +308,8 @@ static void emit_all(struct planning *planning)
     for (uint32_t i = 0; i < market->need_ids.count; i++) {
         emit_unmet(planning, i);
     }
-    for (uint32_t i = 0; i < market->offer_ids.count; i++) {
-        emit_price(planning, i);
+    for (size_t i = 0; i < planning->scarcity_count; i++) {
+        emit_price(planning, &planning->scarcities[i]);
     }
 }
 
@@ -376,7 +340,7 @@ static void print_totals_json(struct planning *planning, uint64_t elapsed_ms)
     json_raw(line, "units_by_class", buffer_view(&classes));
     json_uint(line, "unmet_needs", planning->counts[SECTION_UNMET]);
     json_uint(line, "unmet", planning->unmet);
-    json_uint(line, "scarce_offers", planning->counts[SECTION_PRICES]);
+    json_uint(line, "scarce", planning->counts[SECTION_PRICES]);
     json_uint(line, "fragments", planning->round.fragments);
     json_uint(line, "cost", planning->cost);
     json_uint(line, "unit_km", planning->unit_kilometres);
@@ -462,6 +426,73 @@ static void apply_rows(struct planning *planning)
     progress_end(&progress);
 }
 
+static struct ripples *ask(const struct planning *planning, enum ripple_kind kind)
+{
+    struct ripples *ripples;
+
+    ripples_open(plan_flow(planning->offline.plan),
+                 &(struct ripple_question){.kind = kind, .still = FLOW_NONE, .spared = FLOW_NONE},
+                 &ripples);
+    return ripples;
+}
+
+/* Days in a row on which a unit would do the same are one row. */
+static void add_scarcity(struct planning *planning, const struct plan_slot *days,
+                         const struct explain_price *price)
+{
+    struct scarcity *last = planning->scarcities + planning->scarcity_count - 1;
+
+    if (planning->scarcity_count > 0 && last->price.slot.offer == price->slot.offer &&
+        last->days.last + 1 == days->first && last->price.effect.need == price->effect.need &&
+        last->price.effect.rank.tranche == price->effect.rank.tranche &&
+        last->price.effect.cost == price->effect.cost) {
+        last->days.last = days->last;
+        last->days.capacity += days->capacity;
+        return;
+    }
+    GROW(planning->scarcities, planning->scarcity_capacity, planning->scarcity_count + 1);
+    planning->scarcities[planning->scarcity_count++] =
+        (struct scarcity){.days = *days, .price = *price};
+}
+
+static void explain_prices(struct planning *planning)
+{
+    const struct plan *plan = planning->offline.plan;
+    uint32_t count = plan_market(planning->offline.plan)->offer_ids.count;
+    struct ripples *added = ask(planning, RIPPLE_ADDED);
+
+    for (uint32_t offer = 0; offer < count; offer++) {
+        uint32_t places = plan_slot_count(plan, offer);
+        for (uint32_t place = 0; place < places; place++) {
+            struct plan_slot days = plan_slot(plan, offer, place);
+            struct explain_price price;
+            if (explain_price(plan, added, offer, place, &price)) {
+                add_scarcity(planning, &days, &price);
+            }
+        }
+    }
+    ripples_close(added);
+}
+
+static void explain_needs(struct planning *planning)
+{
+    struct offline *offline = &planning->offline;
+    uint32_t count = plan_market(offline->plan)->need_ids.count;
+    struct ripples *taken = ask(planning, RIPPLE_TAKEN);
+    struct progress progress;
+
+    planning->verdicts = memory_take((size_t)count + 1, sizeof *planning->verdicts);
+    planning->served = memory_take((size_t)count + 1, sizeof *planning->served);
+    progress_start(&progress, offline->cli, "explain", count);
+    for (uint32_t i = 0; i < count; i++) {
+        planning->served[i] = flow_sink_served(plan_flow(offline->plan), i);
+        planning->verdicts[i] = explain_verdict(offline->plan, taken, i);
+        progress_set(&progress, i + 1);
+    }
+    progress_end(&progress);
+    ripples_close(taken);
+}
+
 static int decide(struct planning *planning)
 {
     struct offline *offline = &planning->offline;
@@ -472,20 +503,10 @@ static int decide(struct planning *planning)
         return complain(EXIT_BUG, "the plan is not the optimum: %s", problem);
     }
     const struct market *market = plan_market(offline->plan);
-    const struct flow *flow = plan_flow(offline->plan);
     uint32_t need_count = market->need_ids.count;
-    uint32_t offer_count = market->offer_ids.count;
-    planning->prices = memory_take((size_t)offer_count + 1, sizeof *planning->prices);
-    planning->taken = memory_take((size_t)offer_count + 1, sizeof *planning->taken);
-    planning->served = memory_take((size_t)need_count + 1, sizeof *planning->served);
     planning->given = memory_take((size_t)need_count + 1, sizeof *planning->given);
-    for (uint32_t i = 0; i < offer_count; i++) {
-        bool is_active = market->offers[i].state == OFFER_ACTIVE;
-        planning->prices[i] = is_active ? flow_price(flow, i) : 0; /* XX */
-    }
-    for (uint32_t i = 0; i < need_count; i++) {
-        planning->served[i] = flow_sink_served(flow, i);
-    }
+    explain_prices(planning);
+    explain_needs(planning);
     plan_round(offline->plan, offline->changed, offline->changed_count, &planning->round);
     return EXIT_DONE;
 }
@@ -495,8 +516,8 @@ static void close_planning(struct planning *planning)
     plan_round_deinit(&planning->round);
     offline_close(&planning->offline);
     buffer_deinit(&planning->line);
-    free(planning->prices);
-    free(planning->taken);
+    free(planning->scarcities);
+    free(planning->verdicts);
     free(planning->served);
     free(planning->given);
 }

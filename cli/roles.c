@@ -16,6 +16,18 @@ bool role_endpoint(const struct cli *cli, const char *role, const char *suffix, 
     return size > 0 && size < 256;
 }
 
+static enum maillon_status status_of_refusal(struct bytes body, struct arena *arena)
+{
+    struct refused refused;
+    struct refusal refusal;
+
+    if (proto_decode(&REFUSED, body, arena, &refused, &refusal) != STATUS_OK) {
+        return MAILLON_BUG;
+    }
+    return bytes_equal(refused.code, bytes_from_text(CODE_FULL)) ? MAILLON_TRY_AGAIN
+                                                                 : MAILLON_NOT_FOUND;
+}
+
 enum maillon_status role_ask(const struct cli *cli, const char *role, const struct message *request,
                              const void *request_record, const struct message *answer, void *record,
                              struct arena *arena)
@@ -44,7 +56,7 @@ enum maillon_status role_ask(const struct cli *cli, const char *role, const stru
     struct bytes kept = arena_copy(arena, (struct bytes){.data = bytes, .size = size});
     free(bytes);
     if (strcmp(type, REFUSED.name) == 0) {
-        return MAILLON_NOT_FOUND;
+        return status_of_refusal(kept, arena);
     }
     if (strcmp(type, answer->name) != 0 ||
         proto_decode(answer, kept, arena, record, &refusal) != STATUS_OK) {

@@ -32,7 +32,8 @@ MUST_USE enum status scenario_read_file(const char *path, const struct message *
                                         char problem[256]);
 
 /* Reads the files of a folder in the order in which they refer to each other: products, parties,
- * substitutes, norms, certificates, exclusions, offers, capacity, needs. Missing files are fine, none at all is STATUS_NOT_FOUND. */
+ * substitutes, norms, certificates, exclusions, offers, capacity, needs. Missing files are fine,
+ * none at all is STATUS_NOT_FOUND. */
 MUST_USE enum status scenario_read(const char *directory, scenario_row_fn row, void *context,
                                    int *stopped, char problem[256]);
 

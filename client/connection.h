@@ -119,7 +119,9 @@ enum maillon_status status_from_code(struct bytes code);
 /* When to ask again after `hint_ms`: not all clients at once. */
 uint64_t retry_time(struct maillon *connection, uint64_t hint_ms);
 
-void submissions_init(struct submissions *submissions, uint32_t window, uint32_t timeout_ms);
+/* False when there is no memory; deinit is fine then too. */
+MUST_USE bool submissions_init(struct submissions *submissions, uint32_t window,
+                               uint32_t timeout_ms);
 void submissions_deinit(struct submissions *submissions);
 void submissions_process(struct maillon *connection);
 void submissions_abandon(struct maillon *connection); /* Calls all back as unreachable. */

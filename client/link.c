@@ -8,7 +8,6 @@
  */
 #include "client/link.h"
 
-#include "core/base/memory.h"
 #include "proto/messages.h"
 
 #include <errno.h>
@@ -58,23 +57,30 @@ static void watch(const struct link *link, void *socket, int operation)
 }
 
 /* The monitor is in place before the first connection can be made: it sees them all. */
-static void open_monitor(struct link *link)
+static MUST_USE bool open_monitor(struct link *link)
 {
     char address[64];
     int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
 
     snprintf(address, sizeof address, "inproc://monitor-%p", link->socket);
-    ENSURE(zmq_socket_monitor(link->socket, address, events) == 0);
+    if (zmq_socket_monitor(link->socket, address, events) != 0) {
+        return false;
+    }
     link->monitor = zmq_socket(link->context, ZMQ_PAIR);
-    ENSURE(link->monitor != NULL);
+    if (link->monitor == NULL) {
+        return false;
+    }
     set_option(link->monitor, ZMQ_LINGER, 0);
     ENSURE(zmq_connect(link->monitor, address) == 0);
+    return true;
 }
 
-static void open_socket(struct link *link)
+static MUST_USE bool open_socket(struct link *link)
 {
     link->socket = zmq_socket(link->context, ZMQ_DEALER);
-    ENSURE(link->socket != NULL);
+    if (link->socket == NULL) {
+        return false;
+    }
     set_option(link->socket, ZMQ_IMMEDIATE, 1);
     set_option(link->socket, ZMQ_LINGER, 0);
     set_option(link->socket, ZMQ_SNDHWM, SEND_COUNT_MAX);
@@ -86,41 +92,53 @@ static void open_socket(struct link *link)
     set_option(link->socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
     int64_t size_max = MESSAGE_SIZE_MAX;
     ENSURE(zmq_setsockopt(link->socket, ZMQ_MAXMSGSIZE, &size_max, sizeof size_max) == 0);
+    return true;
 }
 
-/* False when ZeroMQ does not take the endpoint. */
-static MUST_USE bool connect_link(struct link *link)
+/* MAILLON_CONFIG when ZeroMQ does not take the endpoint. */
+static enum maillon_status connect_link(struct link *link)
 {
-    open_socket(link);
-    open_monitor(link);
+    if (!open_socket(link) || !open_monitor(link)) {
+        return MAILLON_NO_MEMORY;
+    }
     watch(link, link->socket, EPOLL_CTL_ADD);
     watch(link, link->monitor, EPOLL_CTL_ADD);
-    return zmq_connect(link->socket, link->endpoint) == 0;
+    return zmq_connect(link->socket, link->endpoint) == 0 ? MAILLON_OK : MAILLON_CONFIG;
 }
 
+/* Also what was made in part. */
 static void disconnect_link(struct link *link)
 {
-    watch(link, link->socket, EPOLL_CTL_DEL);
-    watch(link, link->monitor, EPOLL_CTL_DEL);
-    ENSURE(zmq_socket_monitor(link->socket, NULL, 0) == 0);
-    zmq_close(link->monitor);
-    zmq_close(link->socket);
+    if (link->monitor != NULL) {
+        watch(link, link->socket, EPOLL_CTL_DEL);
+        watch(link, link->monitor, EPOLL_CTL_DEL);
+        ENSURE(zmq_socket_monitor(link->socket, NULL, 0) == 0);
+        zmq_close(link->monitor);
+    }
+    if (link->socket != NULL) {
+        zmq_close(link->socket);
+    }
+    link->monitor = NULL;
+    link->socket = NULL;
     link->is_connected = false;
 }
 
 enum maillon_status link_open(void *context, int epoll, const char *endpoint, struct link **out)
 {
-    struct link *link = memory_take(1, sizeof *link);
+    struct link *link = calloc(1, sizeof *link);
 
+    if (link == NULL) {
+        return MAILLON_NO_MEMORY;
+    }
     link->context = context;
     link->epoll = epoll;
     link->endpoint = strdup(endpoint);
-    ENSURE(link->endpoint != NULL);
     zmq_msg_init(&link->frames[0]);
     zmq_msg_init(&link->frames[1]);
-    if (!connect_link(link)) {
+    enum maillon_status status = link->endpoint == NULL ? MAILLON_NO_MEMORY : connect_link(link);
+    if (status != MAILLON_OK) {
         link_close(link);
-        return MAILLON_CONFIG;
+        return status;
     }
     *out = link;
     return MAILLON_OK;
@@ -141,7 +159,7 @@ void link_close(struct link *link)
 void link_reopen(struct link *link)
 {
     disconnect_link(link);
-    ENSURE(connect_link(link)); /* It took this endpoint before. */
+    ENSURE(connect_link(link) == MAILLON_OK); /* It took this endpoint before. */
 }
 
 /* One event of the monitor: a frame that starts with its number, and the address. 0: none left. */

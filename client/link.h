@@ -14,7 +14,8 @@
 struct link;
 
 /* Connects in the background. `context` is a ZeroMQ context, `epoll` gets the link's descriptors;
- * both are borrowed until link_close. MAILLON_CONFIG when the endpoint cannot be used. */
+ * both are borrowed until link_close. MAILLON_CONFIG when the endpoint cannot be used,
+ * MAILLON_NO_MEMORY when the system has no room for it. */
 MUST_USE enum maillon_status link_open(void *context, int epoll, const char *endpoint,
                                        struct link **out);
 void link_close(struct link *link);

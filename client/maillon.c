@@ -56,6 +56,8 @@ const char *maillon_status_name(enum maillon_status status)
         return "unreachable";
     case MAILLON_BUG:
         return "bug";
+    case MAILLON_NO_MEMORY:
+        return "no memory";
     case MAILLON_TRY_AGAIN:
         return "try again";
     case MAILLON_VERSION:
@@ -181,15 +183,33 @@ static enum maillon_status open_links(struct maillon *connection,
                      &connection->stream.link);
 }
 
-static void open_descriptors(struct maillon *connection)
+static MUST_USE bool open_descriptors(struct maillon *connection)
 {
     struct epoll_event event = {.events = EPOLLIN};
 
     connection->epoll = epoll_create1(EPOLL_CLOEXEC);
-    ENSURE(connection->epoll >= 0);
     connection->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    ENSURE(connection->wake >= 0);
-    ENSURE(epoll_ctl(connection->epoll, EPOLL_CTL_ADD, connection->wake, &event) == 0);
+    return connection->epoll >= 0 && connection->wake >= 0 &&
+           epoll_ctl(connection->epoll, EPOLL_CTL_ADD, connection->wake, &event) == 0;
+}
+
+static void close_descriptor(int descriptor)
+{
+    if (descriptor >= 0) {
+        close(descriptor);
+    }
+}
+
+/* Everything that a connection holds. What was made before a failure is left to maillon_close. */
+static enum maillon_status open_parts(struct maillon *connection,
+                                      const struct maillon_options *options)
+{
+    connection->context = zmq_ctx_new();
+    if (!open_descriptors(connection) || connection->context == NULL ||
+        !submissions_init(&connection->submissions, options->window, options->timeout_ms)) {
+        return MAILLON_NO_MEMORY;
+    }
+    return open_links(connection, options);
 }
 
 enum maillon_status maillon_open(const struct maillon_options *options, struct maillon **out)
@@ -200,16 +220,15 @@ enum maillon_status maillon_open(const struct maillon_options *options, struct m
     if (status != MAILLON_OK) {
         return status;
     }
-    struct maillon *connection = memory_take(1, sizeof *connection);
+    struct maillon *connection = calloc(1, sizeof *connection);
+    if (connection == NULL) {
+        return MAILLON_NO_MEMORY;
+    }
     uint8_t seed[MAILLON_ID_SIZE];
     maillon_make_id(seed);
     connection->random = load_u64(seed);
     connection->clock_ms = clock_ms;
-    connection->context = zmq_ctx_new();
-    ENSURE(connection->context != NULL);
-    open_descriptors(connection);
-    submissions_init(&connection->submissions, checked.window, checked.timeout_ms);
-    status = open_links(connection, &checked);
+    status = open_parts(connection, &checked);
     if (status != MAILLON_OK) {
         maillon_close(connection);
         return status;
@@ -234,9 +253,11 @@ void maillon_close(struct maillon *connection)
     arena_deinit(&connection->arena);
     buffer_deinit(&connection->header);
     buffer_deinit(&connection->body);
-    zmq_ctx_term(connection->context);
-    close(connection->wake);
-    close(connection->epoll);
+    if (connection->context != NULL) {
+        zmq_ctx_term(connection->context);
+    }
+    close_descriptor(connection->wake);
+    close_descriptor(connection->epoll);
     free(connection);
 }
 

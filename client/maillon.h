@@ -15,6 +15,10 @@
  * reconnection or a time-out, and takes effect once. Events arrive in order, each once: doubles
  * are dropped, a gap is asked for again.
  *
+ * Memory. What a call needs for its own arguments it asks for first, and returns MAILLON_NO_MEMORY
+ * when there is none: nothing has changed then. Where memory ends inside maillon_process, or inside
+ * ZeroMQ, the process stops with a message: half of a turn cannot be taken back.
+ *
  * Units. Quantities are integers in the product's base unit, times milliseconds UTC since 1970,
  * positions and counts unsigned 64-bit.
  */
@@ -43,6 +47,7 @@ enum maillon_status {
     MAILLON_NOT_FOUND = 66,
     MAILLON_UNREACHABLE = 69, /* Nobody answered in time. */
     MAILLON_BUG = 70,
+    MAILLON_NO_MEMORY = 71, /* The system has no memory, or no descriptor, left. */
     MAILLON_TRY_AGAIN = 75, /* The window is full, or the broker is: later. */
     MAILLON_VERSION = 76,   /* Another protocol version. */
     MAILLON_DENIED = 77,

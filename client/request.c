@@ -153,9 +153,13 @@ static enum maillon_status hand_over(const struct request *request, char type_ou
         return MAILLON_DATA;
     }
     snprintf(type_out, TYPE_SIZE, "%.*s", BYTES_ARGS(type));
+    void *copy = malloc(request->answer_body.size);
+    if (copy == NULL) {
+        return MAILLON_NO_MEMORY;
+    }
+    memcpy(copy, request->answer_body.data, request->answer_body.size);
     *size_out = request->answer_body.size;
-    *body_out = memory_take(request->answer_body.size, 1);
-    memcpy(*body_out, request->answer_body.data, request->answer_body.size);
+    *body_out = copy;
     return MAILLON_OK;
 }
 
@@ -185,9 +189,8 @@ enum maillon_status maillon_request(const char *endpoint, const char *type, cons
         .deadline_ms = timeout_ms < 0 ? NO_DEADLINE : time_now_ms() + (uint64_t)timeout_ms,
     };
 
-    ENSURE(request.context != NULL);
-    ENSURE(request.epoll >= 0);
-    enum maillon_status status = prepare(&request, endpoint, type);
+    bool is_ready = request.context != NULL && request.epoll >= 0;
+    enum maillon_status status = is_ready ? prepare(&request, endpoint, type) : MAILLON_NO_MEMORY;
     if (status == MAILLON_OK) {
         status = exchange(&request);
     }
@@ -197,7 +200,11 @@ enum maillon_status maillon_request(const char *endpoint, const char *type, cons
     link_close(request.link);
     arena_deinit(&request.arena);
     buffer_deinit(&request.header);
-    zmq_ctx_term(request.context);
-    close(request.epoll);
+    if (request.context != NULL) {
+        zmq_ctx_term(request.context);
+    }
+    if (request.epoll >= 0) {
+        close(request.epoll);
+    }
     return status;
 }

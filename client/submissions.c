@@ -129,7 +129,7 @@ static void index_remove(struct submissions *submissions, const uint8_t *id)
     submissions->index[hole] = 0;
 }
 
-void submissions_init(struct submissions *submissions, uint32_t window, uint32_t timeout_ms)
+bool submissions_init(struct submissions *submissions, uint32_t window, uint32_t timeout_ms)
 {
     uint32_t index_count = 16;
 
@@ -137,9 +137,8 @@ void submissions_init(struct submissions *submissions, uint32_t window, uint32_t
         index_count *= 2;
     }
     *submissions = (struct submissions){
-        .slots = memory_take(window, sizeof *submissions->slots),
-        .slot_count = window,
-        .index = memory_take(index_count, sizeof *submissions->index),
+        .slots = calloc(window, sizeof *submissions->slots),
+        .index = calloc(index_count, sizeof *submissions->index),
         .index_mask = index_count - 1,
         .later_due_ms = NO_DEADLINE,
         .timeout_ms = timeout_ms,
@@ -147,9 +146,14 @@ void submissions_init(struct submissions *submissions, uint32_t window, uint32_t
     for (size_t state = 0; state < SLOT_STATE_COUNT; state++) {
         submissions->lists[state] = (struct slot_list){SLOT_NONE, SLOT_NONE};
     }
+    if (submissions->slots == NULL || submissions->index == NULL) {
+        return false;
+    }
+    submissions->slot_count = window;
     for (uint32_t number = 0; number < window; number++) {
         list_append(submissions, number, SLOT_FREE);
     }
+    return true;
 }
 
 void submissions_deinit(struct submissions *submissions)
@@ -181,6 +185,19 @@ static enum maillon_status check_command(const struct message *message, struct b
                    proto_is_canonical(body);
 
     return is_good ? MAILLON_OK : MAILLON_DATA;
+}
+
+/* Room for a body, also when there was none; false when there is no memory. */
+static MUST_USE bool reserve_body(struct buffer *body, size_t size)
+{
+    uint8_t *moved = size <= body->capacity ? body->data : realloc(body->data, size);
+
+    if (moved == NULL) {
+        return false;
+    }
+    body->data = moved;
+    body->capacity = size > body->capacity ? size : body->capacity;
+    return true;
 }
 
 static void fill_slot(struct slot *slot, const uint8_t *id, const struct message *message,
@@ -216,6 +233,9 @@ enum maillon_status maillon_submit(struct maillon *connection, const char *type,
     if (number == SLOT_NONE) {
         return MAILLON_TRY_AGAIN;
     }
+    if (!reserve_body(&submissions->slots[number].body, size)) {
+        return MAILLON_NO_MEMORY;
+    }
     submissions->slots[number].answered = answered;
     submissions->slots[number].user = user;
     fill_slot(&submissions->slots[number], id, message, bytes);
@@ -247,6 +267,9 @@ void submissions_abandon(struct maillon *connection)
 {
     struct submissions *submissions = &connection->submissions;
 
+    if (submissions->slot_count == 0) {
+        return; /* It was never opened in full. */
+    }
     for (enum slot_state state = SLOT_QUEUED; state < SLOT_STATE_COUNT; state++) {
         while (submissions->lists[state].first != SLOT_NONE) {
             struct maillon_answer answer = {

@@ -34,6 +34,7 @@ void refusal_enter(struct refusal *refusal, const char *list, size_t index)
     memcpy(inner, refusal->field, sizeof inner);
     snprintf(refusal->field, sizeof refusal->field, "%.30s[%zu]%s%.*s", list, index,
              inner[0] == '\0' ? "" : ".", (int)(sizeof inner - 56), inner);
+    text_make_plain(refusal->field);
 }
 
 const char *field_type_name(enum field_type type)
@@ -308,8 +309,7 @@ enum status field_set_bytes(const struct field *field, struct bytes value, void 
 static const struct choice *find_choice(const struct choice *choices, struct bytes name)
 {
     for (; choices->name != NULL; choices++) {
-        if (strncmp(choices->name, (const char *)name.data, name.size) == 0 &&
-            choices->name[name.size] == '\0') {
+        if (bytes_equal(name, bytes_from_text(choices->name))) { /* `name` may hold zeroes. */
             return choices;
         }
     }

@@ -8,29 +8,30 @@
  * that ends at a source with free units or at a sink m that gives a unit up. Where s0 and s1 are
  * neighbours in a chain, no sink need be in between: one unit more waits from s1 to s0, or one less
  * from s0 to s1. Only sources are nodes of the search; a sink is passed through. With prices y and
- * values v, the distance of a source is what its unit costs the one who lacks it:
+ * costs cu for one unit more and cd for one unit less (the same without a bonus), the distance of a
+ * source is what its unit costs the one who lacks it:
  *
- *     distance(s0) = c(n,s0) + y(s0)                     for a sink;  0 for a source's own lack
- *     distance(t)  = distance(s) + c(m,t) + y(t) - v(m)  for a sink m that s serves
- *     distance(t)  = distance(s) + y(t) - y(s)           for t before s; after s, if units wait
+ *     distance(s0) = cu(n,s0) + y(s0)                 for a sink;  0 for a source's own lack
+ *     distance(t)  = distance(s) + cu(m,t) + y(t) - (cd(m,s) + y(s))  for a sink m that s serves
+ *     distance(t)  = distance(s) + y(t) - y(s)        for t before s; after s, if units wait
  *     end, free    = distance(s)
- *     end, give up = distance(s) + last_weight(m) - v(m)
+ *     end, give up = distance(s) + last_weight(m) - (cd(m,s) + y(s))
  *
- * where v(m) = c(m,s) + y(s). Of the sinks m between the same s and t only the one with the least
- * c(m,t) - c(m,s) counts; exits.c keeps these. Every step is >= 0, because v(m) <= c(m,t) + y(t) on
- * all arcs, v(m) <= last_weight(m), and y falls along a chain, but where units wait. Telescoped,
+ * Of the sinks m between the same s and t only the one with the least cu(m,t) - cd(m,s) counts;
+ * exits.c keeps these. Every step is >= 0, because the sink's value v(m) is no less than cd(m,s) +
+ * y(s) where s serves it, no more than cu(m,t) + y(t) on all arcs and than last_weight(m), and y
+ * falls along a chain, but where units wait. Costs may be negative, steps not. Telescoped,
  * the distance is the true cost of the chain, except that a free unit counts at its source's price:
  * that is 0, unless the source waits to be released, and then it is as if someone held the unit at
  * just that price, from whom release.c takes it.
  *
- * Let D be the nearest end, or what the sink would pay at most, next_weight(n), when that is
- * less. Raising y(s) by max(0, D - distance(s)) keeps every condition: an arc (m,t) of a sink
- * that s serves because distance(t) is at most distance(s) plus the step, so the right side
- * rises enough, and so it does from s to t in a chain; v(m) <= last_weight(m) because D is not
- * beyond that end; sources that serve one sink, or between which units wait, are at the same
- * distance and rise together; sources with free units are ends, and do not rise; sinks without flow
- * have a fixed value, and prices only rise. All shortest chains then run along arcs without slack,
- * and units are pushed along them until none is left.
+ * Let D be the nearest end, or what the sink would pay at most, next_weight(n), when that is less.
+ * Raising y(s) by max(0, D - distance(s)) keeps every condition: for each step from s to t, y(t)
+ * rises by no less than y(s) but for the slack, because distance(t) is at most distance(s) plus the
+ * step; no unit served gets too dear because D is not beyond the ends; sources with free units are
+ * ends and do not rise; sinks without flow have a fixed value, and prices only rise. All shortest
+ * chains then run along arcs without slack, and units are pushed along them until none is left. A
+ * push takes no arc across its kink, where its costs change.
  */
 #include "core/flow/search.h"
 
@@ -53,10 +54,11 @@ static void reach(struct flow *flow, struct hunt *hunt, uint32_t source, int64_t
 static void reach_links(struct flow *flow, struct hunt *hunt, const struct sink *sink)
 {
     for (uint32_t i = 0; i < sink->link_count; i++) {
-        const struct node *node = &flow->nodes[sink->links[i].number];
-        int64_t key = key_next(key_of(sink->links[i].cost + node->price));
+        uint32_t source = sink->links[i].number;
+        int64_t cost = arc_cost_up(flow, sink, source, sink->links[i].cost);
+        int64_t key = key_next(key_of(cost + flow->nodes[source].price));
         if (key <= hunt->ends.limit) {
-            reach(flow, hunt, sink->links[i].number, key);
+            reach(flow, hunt, source, key);
         }
     }
 }
@@ -151,8 +153,9 @@ static bool start_path(struct flow *flow, struct hunt *hunt, int64_t value)
         const struct link *link = &sink->links[hunt->start];
         const struct node *node = &flow->nodes[link->number];
         const struct source *source = &flow->sources[link->number];
-        if (link->cost + node->price == value && node->key != KEY_NONE &&
-            key_steps(node->key) == 1 && (source->free > 0 || source->cursor != UINT32_MAX)) {
+        if (arc_cost_up(flow, sink, link->number, link->cost) + node->price == value &&
+            node->key != KEY_NONE && key_steps(node->key) == 1 &&
+            (source->free > 0 || source->cursor != UINT32_MAX)) {
             step_into(flow, link->number);
             return true;
         }
@@ -188,22 +191,22 @@ static bool find_path(struct flow *flow, struct hunt *hunt, int64_t value)
     return false;
 }
 
-static int64_t path_units(const struct flow *flow, int64_t wanted)
+static int64_t path_units(const struct flow *flow, const struct hunt *hunt, int64_t wanted)
 {
     const struct step *last = &flow->path[flow->path_count - 1];
     int64_t units = wanted;
 
+    if (hunt->sink != FLOW_NONE) {
+        units = min_i64(units, room_up(flow, hunt->sink, flow->path[0].source));
+    }
     for (const struct step *step = flow->path; step < last; step++) {
-        units = min_i64(units, step->sink == FLOW_NONE
-                                   ? chain_room(flow, step[1].source, step->source)
-                                   : share_find(&flow->sinks[step->sink], step->source)->units);
+        units = min_i64(units, step_room(flow, step->sink, step[1].source, step->source));
     }
     if (flow->sources[last->source].free > 0) {
         return min_i64(units, flow->sources[last->source].free);
     }
-    const struct sink *sink = &flow->sinks[last->sink];
-    units = min_i64(units, share_find(sink, last->source)->units);
-    return min_i64(units, sink_removable(sink));
+    units = min_i64(units, room_down(flow, last->sink, last->source));
+    return min_i64(units, sink_removable(&flow->sinks[last->sink]));
 }
 
 static void push_path(struct flow *flow, const struct hunt *hunt, int64_t units)
@@ -212,12 +215,7 @@ static void push_path(struct flow *flow, const struct hunt *hunt, int64_t units)
     bool free_end = flow->sources[last->source].free > 0;
 
     for (const struct step *step = flow->path; step < last; step++) {
-        if (step->sink == FLOW_NONE) {
-            chain_move(flow, step[1].source, step->source, units);
-            continue;
-        }
-        shift_link(flow, step->sink, step[1].source, units);
-        shift_link(flow, step->sink, step->source, -units);
+        step_move(flow, step->sink, step[1].source, step->source, units);
     }
     if (!free_end) {
         shift_link(flow, last->sink, last->source, -units);
@@ -237,7 +235,7 @@ void acquire_units(struct flow *flow, uint32_t number)
     for (;;) {
         int64_t price = search(flow, &hunt, sink->next_weight);
         while (price < sink->next_weight && find_path(flow, &hunt, price)) {
-            push_path(flow, &hunt, path_units(flow, sink_room(sink)));
+            push_path(flow, &hunt, path_units(flow, &hunt, sink_room(sink)));
             if (hunt.ends.count == 1) {
                 break;
             }
@@ -255,9 +253,9 @@ void shed_units(struct flow *flow, uint32_t number)
     struct hunt hunt = {.sink = FLOW_NONE, .source = number};
 
     while (source->free < 0) {
-        search(flow, &hunt, FLOW_LEVEL_MAX * FLOW_WEIGHT_STEP + 1);
+        search(flow, &hunt, FLOW_LEVEL_MAX * FLOW_WEIGHT_STEP + FLOW_COST_MAX + 1);
         while (source->free < 0 && find_path(flow, &hunt, 0)) {
-            push_path(flow, &hunt, path_units(flow, -source->free));
+            push_path(flow, &hunt, path_units(flow, &hunt, -source->free));
             if (hunt.ends.count == 1) {
                 break;
             }

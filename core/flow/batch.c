@@ -56,27 +56,34 @@ static void fetch_ends(const struct flow *flow, const struct flow_arc *arcs, siz
     }
 }
 
-void flow_load_sink(struct flow *flow, uint32_t number, const struct flow_tranche *tranches,
-                    size_t tranche_count, const struct flow_arc *arcs, size_t arc_count)
+static void add_arcs(struct flow *flow, uint32_t number, const struct flow_arc *arcs, size_t count)
 {
-    flow_set_sink(flow, number, tranches, tranche_count);
     struct sink *sink = &flow->sinks[number];
-    bool is_new = sink->link_count == 0;
 
-    fetch_ends(flow, arcs, arc_count);
-    for (size_t i = 0; i < arc_count; i++) {
+    fetch_ends(flow, arcs, count);
+    sink->links = links_take((uint32_t)count);
+    sink->link_count = (uint32_t)count;
+    for (size_t i = 0; i < count; i++) {
+        struct source *source = &flow->sources[arcs[i].source];
         ENSURE(arcs[i].cost <= FLOW_COST_MAX);
         ENSURE(i == 0 || arcs[i].source > arcs[i - 1].source);
-        if (!is_new) {
-            flow_set_arc(flow, number, arcs[i].source, arcs[i].cost);
-            continue;
-        }
-        struct source *source = &flow->sources[arcs[i].source];
-        link_insert(&sink->links, &sink->link_count, arcs[i].source, arcs[i].cost);
+        sink->links[i].number = arcs[i].source & NUMBER_MAX;
+        sink->links[i].cost = arcs[i].cost & COST_MASK;
         link_insert(&source->links, &source->link_count, number, arcs[i].cost);
     }
-    if (is_new) {
-        renew_takes(flow, number);
+    renew_takes(flow, number);
+}
+
+void flow_load_sink(struct flow *flow, uint32_t sink_number, const struct flow_tranche *tranches,
+                    size_t tranche_count, const struct flow_arc *arcs, size_t arc_count)
+{
+    flow_set_sink(flow, sink_number, tranches, tranche_count);
+    if (flow->sinks[sink_number].link_count == 0) {
+        add_arcs(flow, sink_number, arcs, arc_count);
+        return;
+    }
+    for (size_t i = 0; i < arc_count; i++) {
+        flow_set_arc(flow, sink_number, arcs[i].source, arcs[i].cost);
     }
 }
 
@@ -361,6 +368,32 @@ static void solve_part(struct batch *batch, uint32_t part)
     read_solution(batch, batch->sinks.numbers + sinks[0]);
 }
 
+static bool is_announced(const struct sink *sink)
+{
+    for (uint32_t i = 0; i < sink->share_count; i++) {
+        if (sink->shares[i].announced > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The simplex knows no kinks. What is optimal without the bonus is so with it but at sinks that
+ * have been announced to, and from there the changes are few. */
+static void settle_bonus(struct batch *batch)
+{
+    struct flow *flow = batch->flow;
+
+    for (uint32_t i = 0; i < flow->sink_count; i++) {
+        uint32_t part = part_of_sink(batch, i);
+        if (part != SIMPLEX_NONE && batch->changed[part] && is_announced(&flow->sinks[i])) {
+            touch_sink(flow, i);
+            mark_sink(flow, i, SINK_WANTS);
+        }
+    }
+    settle_changes(flow);
+}
+
 static void deinit(struct batch *batch)
 {
     free(batch->parts);
@@ -394,6 +427,9 @@ void batch_settle(struct flow *flow)
         if (batch.changed[part]) {
             solve_part(&batch, part);
         }
+    }
+    if (flow->bonus > 0) {
+        settle_bonus(&batch);
     }
     deinit(&batch);
 }

@@ -46,22 +46,22 @@ static void chain(struct flow *flow, uint32_t source, uint32_t next)
     forget_exits(flow, next);
 }
 
-void flow_set_next(struct flow *flow, uint32_t number, uint32_t next)
+void flow_set_next(struct flow *flow, uint32_t source_number, uint32_t next)
 {
-    know_both(flow, number, next);
-    struct source *source = &flow->sources[number];
+    know_both(flow, source_number, next);
+    struct source *source = &flow->sources[source_number];
 
     if (source->next == next) {
         return;
     }
     if (source->next != FLOW_NONE) {
-        cut(flow, number);
+        cut(flow, source_number);
     }
     if (next == FLOW_NONE) {
         return;
     }
-    chain(flow, number, next);
-    mark_source(flow, number);
+    chain(flow, source_number, next);
+    mark_source(flow, source_number);
     source->flags |= SOURCE_CHAINED;
     touch_source(flow, next);
     flow->sources[next].flags |= SOURCE_GREW;

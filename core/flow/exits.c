@@ -2,10 +2,10 @@
  * exits.c - for each source, the cheapest ways to move a sink from it and to it.
  *
  * A source serves dozens of sinks with dozens of arcs each, yet they lead to few sources. The step
- * of a search from s to t costs the least of c(m,t) - c(m,s) over the sinks m that s serves, plus
- * a difference of prices. The first part does not depend on prices: it is listed once, read by
- * many searches as one small array, and forgotten when a sink comes or goes. A path changes a few
- * sources, while a search reads hundreds.
+ * of a search from s to t costs the least of cost_up(m,t) - cost_down(m,s) over the sinks m that s
+ * serves, plus a difference of prices. The first part does not depend on prices: it is listed once,
+ * read by many searches as one small array, and forgotten when a sink comes or goes. A path changes
+ * a few sources, while a search reads hundreds.
  *
  *     exits of s      where sinks that s serves can move, and its neighbours in a chain, for
  *                     acquire.c
@@ -85,24 +85,45 @@ static void list_exit(struct flow *flow, struct exit exit)
     }
 }
 
+/* The exits of the holder along arcs that carry less than announced. Returns what the holder saves
+ * without a unit of the source. */
+static int64_t list_told_exits(struct flow *flow, uint32_t number, uint32_t holder)
+{
+    const struct sink *sink = &flow->sinks[holder];
+    int64_t saved = cost_down(flow, share_find(sink, number));
+
+    for (uint32_t i = 0; i < sink->share_count; i++) {
+        const struct share *share = &sink->shares[i];
+        if (share->units < share->announced && share->source != number) {
+            list_exit(flow, (struct exit){.other = share->source,
+                                          .sink = holder,
+                                          .cost = (int32_t)(cost_up(flow, share) - saved)});
+        }
+    }
+    return saved;
+}
+
 static void list_exits_by(struct flow *flow, uint32_t number, struct link holder)
 {
     struct source *source = &flow->sources[number];
     const struct sink *sink = &flow->sinks[holder.number];
+    int64_t saved = holder.cost;
 
     if ((sink->flags & SINK_PENDING) != 0) {
         return;
     }
-    if (sink->last_weight - holder.cost < source->yield_cost) {
-        source->yield_cost = sink->last_weight - holder.cost;
+    if (flow->bonus > 0) {
+        saved = list_told_exits(flow, number, holder.number);
+    }
+    if (sink->last_weight - saved < source->yield_cost) {
+        source->yield_cost = sink->last_weight - saved;
         source->yield_sink = holder.number;
     }
     for (uint32_t i = 0; i < sink->link_count; i++) {
         if (sink->links[i].number != number) {
-            list_exit(flow,
-                      (struct exit){.other = sink->links[i].number,
-                                    .sink = holder.number,
-                                    .cost = (int32_t)sink->links[i].cost - (int32_t)holder.cost});
+            list_exit(flow, (struct exit){.other = sink->links[i].number,
+                                          .sink = holder.number,
+                                          .cost = (int32_t)sink->links[i].cost - (int32_t)saved});
         }
     }
 }
@@ -194,17 +215,20 @@ void forget_exits(struct flow *flow, uint32_t number)
 void forget_exits_of_sink(struct flow *flow, uint32_t sink)
 {
     for (uint32_t i = 0; i < flow->sinks[sink].share_count; i++) {
-        forget_exits(flow, flow->sinks[sink].shares[i].source);
+        if (flow->sinks[sink].shares[i].units > 0) {
+            forget_exits(flow, flow->sinks[sink].shares[i].source);
+        }
     }
 }
 
-static void offer_take(const struct flow *flow, struct source *source, struct link link)
+static void weigh_take(struct flow *flow, uint32_t number, struct link link)
 {
-    int64_t weight = flow->sinks[link.number].next_weight;
-    int64_t cost = link.cost - weight;
+    struct source *source = &flow->sources[number];
+    const struct sink *sink = &flow->sinks[link.number];
+    int64_t cost = arc_cost_up(flow, sink, number, link.cost) - sink->next_weight;
 
-    if (weight > 0 && (cost < source->take_cost ||
-                       (cost == source->take_cost && link.number < source->take_sink))) {
+    if (cost < source->take_cost ||
+        (cost == source->take_cost && link.number < source->take_sink)) {
         source->take_cost = cost;
         source->take_sink = link.number;
     }
@@ -213,21 +237,30 @@ static void offer_take(const struct flow *flow, struct source *source, struct li
 void know_take(struct flow *flow, uint32_t number)
 {
     struct source *source = &flow->sources[number];
+    const struct sink *sinks = flow->sinks;
 
     if (source->take_is_known) {
         return;
     }
+    int64_t most = INT64_MAX; /* What is beyond, even without the bonus, is not the best. */
     source->take_cost = INT64_MAX;
     for (uint32_t i = 0; i < source->link_count; i++) {
-        offer_take(flow, source, source->links[i]);
+        struct link link = source->links[i];
+        int64_t weight = sinks[link.number].next_weight;
+        if (weight > 0 && link.cost - weight <= most) {
+            weigh_take(flow, number, link);
+            most = source->take_cost + flow->bonus;
+        }
     }
     source->take_is_known = true;
 }
 
 /* A sink that was the best and has changed makes all others worth a look; any other has to beat
  * the best. */
-static void renew_take_by(const struct flow *flow, struct source *source, struct link link)
+static void renew_take_by(struct flow *flow, uint32_t number, struct link link)
 {
+    struct source *source = &flow->sources[number];
+
     if (!source->take_is_known) {
         return;
     }
@@ -235,7 +268,9 @@ static void renew_take_by(const struct flow *flow, struct source *source, struct
         source->take_is_known = false;
         return;
     }
-    offer_take(flow, source, link);
+    if (flow->sinks[link.number].next_weight > 0) {
+        weigh_take(flow, number, link);
+    }
 }
 
 void renew_take(struct flow *flow, uint32_t sink, uint32_t number)
@@ -244,7 +279,7 @@ void renew_take(struct flow *flow, uint32_t sink, uint32_t number)
     const struct link *link = link_find(source->links, source->link_count, sink);
 
     if (link != NULL) {
-        renew_take_by(flow, source, *link);
+        renew_take_by(flow, number, *link);
     } else if (source->take_cost != INT64_MAX && source->take_sink == sink) {
         source->take_is_known = false;
     }
@@ -256,6 +291,6 @@ void renew_takes(struct flow *flow, uint32_t number)
 
     for (uint32_t i = 0; i < sink->link_count; i++) {
         struct link link = {.number = number & NUMBER_MAX, .cost = sink->links[i].cost};
-        renew_take_by(flow, &flow->sources[sink->links[i].number], link);
+        renew_take_by(flow, sink->links[i].number, link);
     }
 }

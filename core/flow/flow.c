@@ -50,6 +50,7 @@ void flow_close(struct flow *flow)
     close_numbers(&flow->dirty_sinks);
     close_numbers(&flow->dirty_sources);
     close_numbers(&flow->pending);
+    close_numbers(&flow->untold);
     close_numbers(&flow->cheaper);
     close_numbers(&flow->dearer);
     close_numbers(&flow->touched_sources);
@@ -74,6 +75,7 @@ static void know_sink(struct flow *flow, uint32_t sink)
     ENSURE(sink <= NUMBER_MAX);
     GROW(flow->sinks, flow->sink_capacity, (size_t)sink + 1);
     for (; flow->sink_count <= sink; flow->sink_count++) {
+        flow->sinks[flow->sink_count].next_weight = WEIGHT_NONE;
         flow->sinks[flow->sink_count].last_weight = INT64_MAX;
     }
 }
@@ -181,6 +183,8 @@ void flow_set_arc(struct flow *flow, uint32_t sink_number, uint32_t source_numbe
     renew_take(flow, sink_number, source_number);
     if (share != NULL) {
         share->cost = cost;
+    }
+    if (share != NULL && share->units > 0) {
         link_find(source->holders, source->holder_count, sink_number)->cost = cost & COST_MASK;
     }
 }
@@ -192,10 +196,11 @@ void flow_remove_arc(struct flow *flow, uint32_t sink_number, uint32_t source_nu
     }
     struct sink *sink = &flow->sinks[sink_number];
     struct source *source = &flow->sources[source_number];
-    const struct share *share = share_find(sink, source_number);
+    struct share *share = share_find(sink, source_number);
 
     if (share != NULL) {
         touch_sink(flow, sink_number);
+        share->announced = 0;
         mark_sink(flow, sink_number, SINK_WANTS);
         mark_source(flow, source_number);
         shift_units(flow, sink_number, source_number, share->cost, -share->units);
@@ -231,8 +236,9 @@ static void drop_front(struct sink *sink, int64_t units)
     }
 }
 
-/* What weighs the sink's next and last unit stays, what the sources have free stays, and flow only
- * falls: every condition that held goes on holding. */
+/* What weighs the sink's next and last unit stays, what the sources have free stays, what is on the
+ * arc beyond or below what was announced stays, and flow only falls: every condition that held goes
+ * on holding. */
 void flow_fix(struct flow *flow, uint32_t sink_number, uint32_t source_number, int64_t units)
 {
     ENSURE(units >= 0);
@@ -241,10 +247,11 @@ void flow_fix(struct flow *flow, uint32_t sink_number, uint32_t source_number, i
         return;
     }
     struct sink *sink = &flow->sinks[sink_number];
-    uint32_t cost = share_find(sink, source_number)->cost;
+    struct share *share = share_find(sink, source_number);
 
     touch_sink(flow, sink_number);
-    shift_silently(flow, sink_number, source_number, cost, -units);
+    share->announced = max_i64(0, share->announced - units);
+    shift_silently(flow, sink_number, source_number, share->cost, -units);
     chain_take_capacity(flow, source_number, units);
     drop_front(sink, units);
     sink_refresh(flow, sink_number);
@@ -258,7 +265,7 @@ static void raise_arrived(struct flow *flow, const struct sink *sink)
     for (uint32_t i = 0; i < sink->link_count; i++) {
         uint32_t source = sink->links[i].number;
         if ((flow->sources[source].flags & SOURCE_ARRIVED) != 0) {
-            chain_raise(flow, source, value - sink->links[i].cost);
+            chain_raise(flow, source, value - arc_cost_up(flow, sink, source, sink->links[i].cost));
         }
     }
 }
@@ -268,7 +275,9 @@ static int64_t least_price(const struct flow *flow, const struct sink *sink)
     int64_t least = INT64_MAX;
 
     for (uint32_t i = 0; i < sink->link_count; i++) {
-        least = min_i64(least, sink->links[i].cost + flow->nodes[sink->links[i].number].price);
+        uint32_t source = sink->links[i].number;
+        int64_t cost = arc_cost_up(flow, sink, source, sink->links[i].cost);
+        least = min_i64(least, cost + flow->nodes[source].price);
     }
     return least;
 }
@@ -276,16 +285,9 @@ static int64_t least_price(const struct flow *flow, const struct sink *sink)
 /* Nothing to do for it: the conditions of the head of acquire.c hold. */
 static bool is_optimal(const struct flow *flow, const struct sink *sink)
 {
-    int64_t least = least_price(flow, sink);
+    int64_t most = min_i64(least_price(flow, sink), sink->last_weight);
 
-    for (uint32_t i = 0; i < sink->share_count; i++) {
-        const struct share *share = &sink->shares[i];
-        if (share->cost + flow->nodes[share->source].price != least) {
-            return false;
-        }
-    }
-    return sink->next_weight <= least && (sink->served == 0 || least <= sink->last_weight) &&
-           sink->served <= sink_wanted(sink);
+    return sink_value(flow, sink) <= most && sink->served <= sink_wanted(sink);
 }
 
 /* The arc that the sink can do without most easily. */
@@ -296,8 +298,8 @@ static const struct share *dearest_share(const struct flow *flow, const struct s
 
     for (uint32_t i = 0; i < sink->share_count; i++) {
         const struct share *share = &sink->shares[i];
-        int64_t cost = share->cost + flow->nodes[share->source].price;
-        if (dearest == NULL || cost >= *price) {
+        int64_t cost = cost_down(flow, share) + flow->nodes[share->source].price;
+        if (share->units > 0 && (dearest == NULL || cost >= *price)) {
             dearest = share;
             *price = cost;
         }
@@ -317,14 +319,15 @@ static void restore_sink(struct flow *flow, uint32_t number)
 
     for (; share != NULL; share = dearest_share(flow, sink, &price)) {
         int64_t units = max_i64(0, sink->served - sink_wanted(sink));
-        if (units == 0 && price == least && price <= sink->last_weight) {
+        if (units == 0 && price <= least && price <= sink->last_weight) {
             break;
         }
         if (units == 0) {
             units = price > least ? share->units : sink_removable(sink);
         }
+        units = min_i64(units, room_down(flow, number, share->source));
         mark_source(flow, share->source);
-        shift_units(flow, number, share->source, share->cost, -min_i64(units, share->units));
+        shift_units(flow, number, share->source, share->cost, -units);
         sink_refresh(flow, number);
     }
     acquire_units(flow, number);
@@ -415,16 +418,21 @@ static void settle_sources(struct flow *flow)
     flow->dirty_sources.count = 0;
 }
 
-void flow_settle(struct flow *flow)
+void settle_changes(struct flow *flow)
 {
-    if (batch_pays(flow)) {
-        batch_settle(flow);
-        return;
-    }
     lower_chained(flow);
     read_dirty_sinks(flow);
     restore_sinks(flow);
     settle_sources(flow);
+}
+
+void flow_settle(struct flow *flow)
+{
+    if (batch_pays(flow)) {
+        batch_settle(flow);
+    } else {
+        settle_changes(flow);
+    }
 }
 
 const struct flow_change *flow_changes(struct flow *flow, size_t *count)
@@ -459,15 +467,33 @@ const uint32_t *flow_cheaper_sources(struct flow *flow, size_t *count)
     return flow->cheaper.items;
 }
 
-/* Sinks whose flow did not change, served by a source whose price rose. Each is counted at its
- * first source alone. */
+static bool has_risen(const struct flow *flow, uint32_t source)
+{
+    return (flow->sources[source].flags & SOURCE_TOUCHED) != 0 &&
+           flow->nodes[source].price > flow->sources[source].price_before;
+}
+
+/* The first source that serves the sink and whose price rose. */
+static uint32_t first_risen(const struct flow *flow, const struct sink *sink)
+{
+    uint32_t at = 0;
+
+    while (sink->shares[at].units == 0 || !has_risen(flow, sink->shares[at].source)) {
+        at++;
+    }
+    return sink->shares[at].source;
+}
+
+/* Sinks whose flow did not change, served by a source whose price rose. Each is counted at the
+ * first of these. */
 static void add_dearer_holders(struct flow *flow, uint32_t source_number)
 {
     const struct source *source = &flow->sources[source_number];
 
     for (uint32_t i = 0; i < source->holder_count; i++) {
         const struct sink *sink = &flow->sinks[source->holders[i].number];
-        if ((sink->flags & SINK_TOUCHED) == 0 && sink->shares[0].source == source_number) {
+        if ((sink->flags & SINK_TOUCHED) == 0 && first_risen(flow, sink) == source_number &&
+            sink_value(flow, sink) > sink_value_before(flow, sink)) {
             numbers_add(&flow->dearer, source->holders[i].number);
         }
     }
@@ -484,7 +510,7 @@ const uint32_t *flow_dearer_sinks(struct flow *flow, size_t *count)
     }
     for (size_t i = 0; i < flow->touched_sources.count; i++) {
         uint32_t source = flow->touched_sources.items[i];
-        if (flow->nodes[source].price > flow->sources[source].price_before) {
+        if (has_risen(flow, source)) {
             add_dearer_holders(flow, source);
         }
     }
@@ -513,7 +539,7 @@ void flow_restore_source(struct flow *flow, uint32_t source, int64_t capacity, i
     ENSURE(capacity >= 0);
     ENSURE(capacity <= FLOW_UNITS_MAX);
     ENSURE(price >= 0);
-    ENSURE(price <= FLOW_LEVEL_MAX * FLOW_WEIGHT_STEP);
+    ENSURE(price <= FLOW_LEVEL_MAX * FLOW_WEIGHT_STEP + FLOW_COST_MAX);
     know_source(flow, source);
     flow->sources[source].free = capacity - flow->sources[source].used;
     flow->nodes[source].price = price;

@@ -7,11 +7,13 @@
  *
  *     sum over arcs of cost * x  +  sum over tranches of weight * units unserved
  *
- * under the capacities of the sources, in whole units. A source may keep what it has at no
- * cost, or let it wait for a source that follows. Changes are collected; flow_settle makes the flow
- * optimal again at a cost that depends on the change. The result is a function of what flow_get_*
- * return before it and of the changes, never of addresses or of the order in which lists happen to
- * stand: a flow restored with flow_restore_* goes on exactly as the one it was saved from.
+ * under the capacities of the sources, in whole units. A bonus makes units on arcs that have been
+ * announced to carry them cheaper, so that they move only for more than that. A source may keep
+ * what it has at no cost, or let it wait for a source that follows. Changes are collected;
+ * flow_settle makes the flow optimal again at a cost that depends on the change. The result is a
+ * function of what flow_get_* return before it and of the changes, never of addresses or of the
+ * order in which lists happen to stand: a flow restored with flow_restore_* goes on exactly as the
+ * one it was saved from.
  */
 #ifndef CORE_FLOW_FLOW_H
 #define CORE_FLOW_FLOW_H
@@ -78,6 +80,14 @@ void flow_load_sink(struct flow *flow, uint32_t sink, const struct flow_tranche 
  */
 void flow_fix(struct flow *flow, uint32_t sink, uint32_t source, int64_t units);
 
+/* What has been announced moves only if that gains more than the bonus (0 at first, at most
+ * FLOW_COST_MAX) for a unit: as many units as flow_announce found on an arc cost `bonus` less on
+ * it. flow_announce takes time in proportion to what has changed since the last one, and leaves an
+ * optimal flow optimal; flow_set_bonus looks at everything. Arcs that go are forgotten. */
+void flow_set_bonus(struct flow *flow, uint32_t bonus);
+void flow_announce(struct flow *flow); /* The flow as it stands has been told. */
+int64_t flow_announced(const struct flow *flow, uint32_t sink, uint32_t source);
+
 /* Makes the flow optimal for everything set so far. When much changed at once it is solved anew
  * (batch.h says when), which gives the same objective. */
 void flow_settle(struct flow *flow);
@@ -94,9 +104,10 @@ const uint32_t *flow_dearer_sinks(struct flow *flow, size_t *count);
 void flow_clear_changes(struct flow *flow);
 
 /* Dual values, after a settle. price: what one unit more of the source would save, >= 0, 0 when it
- * has units left. value: what the sink's next unit may cost at most before it is not worth it: a
- * missing arc (sink, source, cost) improves the flow exactly when cost + price(source) <
- * value(sink). */
+ * has units left. value: what the sink's next unit may cost at most before it is not worth it: the
+ * weight of what is unserved, or what a unit that it has costs (less the bonus, if announced) and
+ * would save at its source. A missing arc (sink, source, cost) improves the flow exactly when
+ * cost + price(source) < value(sink); it is negative for a sink that wants nothing. */
 int64_t flow_price(const struct flow *flow, uint32_t source);
 int64_t flow_value(const struct flow *flow, uint32_t sink);
 
@@ -118,17 +129,21 @@ int64_t flow_units(const struct flow *flow, uint32_t sink, uint32_t source);
 size_t flow_sinks(const struct flow *flow, uint32_t source, uint32_t *sinks, size_t room);
 
 /* Puts back what flow_source_capacity, flow_price, flow_next with flow_waiting (nothing to put back
- * for FLOW_NONE), the tranches and flow_arcs gave after a settle. Sources first. */
+ * for FLOW_NONE), the tranches and flow_arcs gave after a settle, then what flow_announced gave for
+ * arcs, if not 0. Sources first, and the bonus at any time. */
 void flow_restore_source(struct flow *flow, uint32_t source, int64_t capacity, int64_t price);
 void flow_restore_waiting(struct flow *flow, uint32_t source, uint32_t next, int64_t units);
 void flow_restore_sink(struct flow *flow, uint32_t sink, const struct flow_tranche *tranches,
                        size_t tranche_count, const struct flow_arc *arcs, size_t arc_count);
+void flow_restore_announced(struct flow *flow, uint32_t sink, uint32_t source, int64_t units);
 
 /* unserved[level] counts unserved units of tranches with weight level * FLOW_WEIGHT_STEP (others
- * are an ENSURE); cost is the arcs' part. */
+ * are an ENSURE); cost is what the units cost on their arcs, the bonus left aside, and `bonus` is
+ * that of all units that are where they were announced. The flow minimises cost - bonus. */
 struct flow_objective {
     int64_t unserved[FLOW_LEVEL_MAX + 1];
     __extension__ __int128 cost;
+    __extension__ __int128 bonus;
 };
 void flow_objective(const struct flow *flow, struct flow_objective *objective);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LIST_STEP 4    /* Room in a list of more is a multiple of it. */
 #define MERGE_MIN 4096 /* Notes that are not worth a merge. */
 
 static int compare_numbers(const void *left, const void *right)
@@ -29,13 +30,13 @@ void numbers_sort(struct numbers *numbers)
     }
 }
 
-/* Items that a list of `count` has room for. Following from the count it needs no field, and at
- * most an eighth is left over. */
+/* Items that a list of `count` has room for: 1, 2, 4, then at most an eighth is left over.
+ * Following from the count it needs no field. */
 static size_t list_room(uint32_t count)
 {
-    size_t step = 4;
+    size_t step = 1;
 
-    while (step * 8 < count) {
+    while ((step < LIST_STEP && step < count) || step * 8 < count) {
         step *= 2;
     }
     return (count + step - 1) / step * step;
@@ -43,7 +44,8 @@ static size_t list_room(uint32_t count)
 
 static void *list_make_room(void *items, uint32_t count, size_t item_size)
 {
-    if (count > 0 && list_room(count) == list_room(count + 1)) {
+    if ((count > LIST_STEP && count % LIST_STEP != 0) ||
+        (count > 0 && list_room(count) == list_room(count + 1))) {
         return items;
     }
     void *moved = realloc(items, list_room(count + 1) * item_size);
@@ -75,6 +77,11 @@ struct link *link_find(struct link *links, uint32_t count, uint32_t number)
     uint32_t at = link_position(links, count, number);
 
     return at < count && links[at].number == number ? &links[at] : NULL;
+}
+
+struct link *links_take(uint32_t count)
+{
+    return count > 0 ? memory_take(list_room(count), sizeof(struct link)) : NULL;
 }
 
 void link_insert(struct link **links, uint32_t *count, uint32_t number, uint32_t cost)
@@ -135,28 +142,100 @@ static void share_delete(struct sink *sink, uint32_t at)
     }
 }
 
+/* The share, made when it is not there. */
+static struct share *share_take(struct sink *sink, uint32_t source, uint32_t cost)
+{
+    uint32_t at = share_position(sink, source);
+
+    if (at == sink->share_count || sink->shares[at].source != source) {
+        share_insert(sink, at, (struct share){.source = source, .cost = cost});
+    }
+    return &sink->shares[at];
+}
+
+/* To be called when the arc is on another side of its kink. */
+static void forget_costs(struct flow *flow, uint32_t sink, uint32_t source)
+{
+    if (flow->bonus > 0) {
+        forget_exits_of_sink(flow, sink);
+        renew_take(flow, sink, source);
+    }
+}
+
+void mark_untold(struct flow *flow, uint32_t sink)
+{
+    if ((flow->sinks[sink].flags & SINK_UNTOLD) == 0) {
+        flow->sinks[sink].flags |= SINK_UNTOLD;
+        numbers_add(&flow->untold, sink);
+    }
+}
+
+void set_announced(struct flow *flow, uint32_t sink_number, uint32_t source, int64_t units)
+{
+    struct sink *sink = &flow->sinks[sink_number];
+    uint32_t cost = link_find(sink->links, sink->link_count, source)->cost;
+    struct share *share = share_take(sink, source, cost);
+
+    share->announced = units;
+    if (share->units == 0 && units == 0) {
+        share_delete(sink, share_position(sink, source));
+    }
+    forget_costs(flow, sink_number, source);
+}
+
+int64_t room_up(const struct flow *flow, uint32_t sink, uint32_t source)
+{
+    const struct share *share = flow->bonus > 0 ? share_find(&flow->sinks[sink], source) : NULL;
+
+    return share != NULL && share->units < share->announced ? share->announced - share->units
+                                                            : INT64_MAX;
+}
+
+int64_t room_down(const struct flow *flow, uint32_t sink, uint32_t source)
+{
+    const struct share *share = share_find(&flow->sinks[sink], source);
+
+    return flow->bonus > 0 && share->units > share->announced ? share->units - share->announced
+                                                              : share->units;
+}
+
+/* `serves` says whether the arc now carries flow and did not, or the other way round. */
+static void change_holder(struct flow *flow, uint32_t sink, const struct share *share, bool serves)
+{
+    struct source *source = &flow->sources[share->source];
+
+    if (serves) {
+        link_insert(&source->holders, &source->holder_count, sink, share->cost);
+    } else {
+        link_delete(source->holders, &source->holder_count, sink);
+    }
+    forget_exits(flow, share->source);
+}
+
 void shift_silently(struct flow *flow, uint32_t sink_number, uint32_t source_number, uint32_t cost,
                     int64_t units)
 {
     struct sink *sink = &flow->sinks[sink_number];
     struct source *source = &flow->sources[source_number];
-    uint32_t at = share_position(sink, source_number);
+    struct share *share = share_take(sink, source_number, cost);
+    struct share before = *share;
 
-    if (at == sink->share_count || sink->shares[at].source != source_number) {
-        share_insert(sink, at, (struct share){.source = source_number, .cost = cost});
-        link_insert(&source->holders, &source->holder_count, sink_number, cost);
-        forget_exits(flow, source_number);
+    share->units += units;
+    ENSURE(share->units >= 0);
+    if ((share->units > 0) != (before.units > 0)) {
+        change_holder(flow, sink_number, share, share->units > 0);
     }
-    sink->shares[at].units += units;
-    ENSURE(sink->shares[at].units >= 0);
-    if (sink->shares[at].units == 0) {
-        share_delete(sink, at);
-        link_delete(source->holders, &source->holder_count, sink_number);
-        forget_exits(flow, source_number);
+    if (cost_up(flow, share) != cost_up(flow, &before) ||
+        cost_down(flow, share) != cost_down(flow, &before)) {
+        forget_costs(flow, sink_number, source_number);
     }
+    if (share->units == 0 && share->announced == 0) {
+        share_delete(sink, share_position(sink, source_number));
+    }
+    mark_untold(flow, sink_number);
     sink->served += units;
     source->used += units;
-    flow->sources[source_number].free -= units;
+    source->free -= units;
 }
 
 void shift_units(struct flow *flow, uint32_t sink, uint32_t source, uint32_t cost, int64_t units)
@@ -224,7 +303,7 @@ static void weigh(struct sink *sink)
 {
     int64_t left = sink->served;
 
-    sink->next_weight = 0;
+    sink->next_weight = WEIGHT_NONE;
     sink->last_weight = INT64_MAX;
     for (uint32_t i = 0; i < sink->tranche_count; i++) {
         if (left > 0) {
@@ -278,24 +357,30 @@ int64_t sink_removable(const struct sink *sink)
     return sink->served - start;
 }
 
-int64_t sink_value(const struct flow *flow, const struct sink *sink)
+static int64_t value_at(const struct flow *flow, const struct sink *sink, bool is_before)
 {
-    if (sink->share_count == 0) {
-        return sink->next_weight;
+    int64_t value = sink->next_weight;
+
+    for (uint32_t i = 0; i < sink->share_count; i++) {
+        const struct share *share = &sink->shares[i];
+        const struct source *source = &flow->sources[share->source];
+        bool was_other = is_before && (source->flags & SOURCE_TOUCHED) != 0;
+        int64_t price = was_other ? source->price_before : flow->nodes[share->source].price;
+        if (share->units > 0) {
+            value = max_i64(value, cost_down(flow, share) + price);
+        }
     }
-    return sink->shares[0].cost + flow->nodes[sink->shares[0].source].price;
+    return value;
 }
 
-/* The value it had when its flow was touched for the first time, at the prices of then. */
-static int64_t value_before(const struct flow *flow, const struct sink *sink)
+int64_t sink_value(const struct flow *flow, const struct sink *sink)
 {
-    if (sink->share_count == 0) {
-        return sink->next_weight;
-    }
-    uint32_t source = sink->shares[0].source;
-    bool touched = (flow->sources[source].flags & SOURCE_TOUCHED) != 0;
-    return sink->shares[0].cost +
-           (touched ? flow->sources[source].price_before : flow->nodes[source].price);
+    return value_at(flow, sink, false);
+}
+
+int64_t sink_value_before(const struct flow *flow, const struct sink *sink)
+{
+    return value_at(flow, sink, true);
 }
 
 void touch_sink(struct flow *flow, uint32_t sink)
@@ -306,7 +391,7 @@ void touch_sink(struct flow *flow, uint32_t sink)
     flow->sinks[sink].flags |= SINK_TOUCHED;
     GROW(flow->touched_sinks, flow->touched_sink_capacity, flow->touched_sink_count + 1);
     flow->touched_sinks[flow->touched_sink_count++] =
-        (struct touched){.sink = sink, .before = value_before(flow, &flow->sinks[sink])};
+        (struct touched){.sink = sink, .before = sink_value_before(flow, &flow->sinks[sink])};
 }
 
 void touch_source(struct flow *flow, uint32_t source)

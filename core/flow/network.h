@@ -17,6 +17,7 @@
 #define NUMBER_MAX (((uint32_t)1 << 28) - 1) /* Of a source or a sink: what a link can hold. */
 #define COST_MASK ((uint32_t)FLOW_COST_MAX)
 #define KEY_NONE INT64_MAX
+#define WEIGHT_NONE (-FLOW_COST_MAX - 1) /* Less than what any unit costs. */
 
 /* One end of an arc, as the other end sees it. Tens of millions of them are the bulk of the
  * memory, therefore the packing. */
@@ -28,11 +29,12 @@ struct link {
 static_assert(sizeof(struct link) == 6, "a link takes six bytes");
 static_assert(FLOW_COST_MAX < 1 << 20, "a cost fits a link");
 
-/* An arc that carries flow. */
+/* An arc that carries flow, or that has been announced to. */
 struct share {
     uint32_t source;
     uint32_t cost;
     int64_t units;
+    int64_t announced;
 };
 
 enum sink_flag {
@@ -40,14 +42,15 @@ enum sink_flag {
     SINK_WANTS = 1 << 1,   /* More than an arc without flow changed. */
     SINK_PENDING = 1 << 2, /* Not optimal yet: searches leave it and its flow alone. */
     SINK_TOUCHED = 1 << 3, /* In `touched_sinks`, with the value it had. */
+    SINK_UNTOLD = 1 << 4,  /* In `untold`: its flow may not be what has been announced. */
 };
 
 struct sink {
     struct link *links;   /* Its sources. */
-    struct share *shares; /* The arcs that serve it. */
+    struct share *shares; /* The arcs that serve it, or have been announced to. */
     struct flow_tranche *tranches;
     int64_t served;
-    int64_t next_weight; /* Of the next unit unserved; 0 when there is none. */
+    int64_t next_weight; /* Of the next unit unserved; WEIGHT_NONE when there is none. */
     int64_t last_weight; /* Of the last unit served; INT64_MAX when there is none. */
     uint32_t link_count;
     uint32_t share_count;
@@ -57,8 +60,8 @@ struct sink {
 
 static_assert(sizeof(struct sink) == 64, "a sink takes one cache line");
 
-/* The cheapest way to move a sink from one source to another: the least cost(sink, to) -
- * cost(sink, from). Or, with FLOW_NONE, that a unit more or less can wait. `other` is where it
+/* The cheapest way to move a sink from one source to another: the least cost_up(sink, to) -
+ * cost_down(sink, from). Or, with FLOW_NONE, that a unit more or less can wait. `other` is where it
  * leads, in a list of exits, or comes from, in a list of entries. */
 struct exit {
     uint32_t other;
@@ -79,7 +82,8 @@ struct source {
     int64_t waiting; /* Units for the next. */
     uint32_t next;   /* The sources that it is chained to, or FLOW_NONE. */
     uint32_t previous;
-    int64_t yield_cost; /* The least last_weight - cost of the holders; INT64_MAX without one. */
+    int64_t
+        yield_cost; /* The least last_weight - cost_down of the holders; INT64_MAX without one. */
     uint32_t yield_sink;
     uint32_t cursor;      /* Where the walk of a search through its exits or entries goes on. */
     bool exits_are_known; /* `exits` and `yield`, and its share in the entries of others. */
@@ -89,7 +93,7 @@ struct source {
 
     /* What searches for sinks read besides; see exits.c. */
     uint32_t take_sink;
-    int64_t take_cost;    /* The least cost - next_weight of the sinks; INT64_MAX without one. */
+    int64_t take_cost;    /* The least cost_up - next_weight of the sinks; INT64_MAX without one. */
     struct exits entries; /* The exits of others that lead here, ascending. */
 
     struct link *links;   /* Its sinks. */
@@ -157,6 +161,8 @@ struct flow {
     struct numbers dirty_sinks;
     struct numbers dirty_sources;
     struct numbers pending; /* Sinks that a settle works off. */
+    struct numbers untold;
+    uint32_t bonus;
 
     /* Since flow_clear_changes. */
     struct shift *shifts;
@@ -202,10 +208,39 @@ void know_source(struct flow *flow, uint32_t source);
 uint32_t link_position(const struct link *links, uint32_t count, uint32_t number);
 /* The link to `number`, or NULL. */
 struct link *link_find(struct link *links, uint32_t count, uint32_t number);
+/* Memory for a list of `count` links that link_insert can go on with. */
+struct link *links_take(uint32_t count);
 void link_insert(struct link **links, uint32_t *count, uint32_t number, uint32_t cost);
 void link_delete(struct link *links, uint32_t *count, uint32_t number);
 
 struct share *share_find(const struct sink *sink, uint32_t source);
+
+/* What one unit more on an arc costs, and what one unit less saves; and for how many units that
+ * is so. */
+static inline int64_t cost_up(const struct flow *flow, const struct share *share)
+{
+    return (int64_t)share->cost - (share->units < share->announced ? flow->bonus : 0);
+}
+
+static inline int64_t cost_down(const struct flow *flow, const struct share *share)
+{
+    return (int64_t)share->cost - (share->units <= share->announced ? flow->bonus : 0);
+}
+
+static inline int64_t arc_cost_up(const struct flow *flow, const struct sink *sink, uint32_t source,
+                                  uint32_t cost)
+{
+    const struct share *share = flow->bonus > 0 ? share_find(sink, source) : NULL;
+
+    return share != NULL ? cost_up(flow, share) : cost;
+}
+
+int64_t room_up(const struct flow *flow, uint32_t sink, uint32_t source);
+int64_t room_down(const struct flow *flow, uint32_t sink, uint32_t source);
+
+/* The arc has been announced to carry so many units. */
+void set_announced(struct flow *flow, uint32_t sink, uint32_t source, int64_t units);
+void mark_untold(struct flow *flow, uint32_t sink);
 
 /* Adds `units` (may be negative) to the flow of an arc. The caller calls sink_refresh when the
  * sink's total changed by it. shift_link looks the cost up. */
@@ -223,9 +258,13 @@ void sink_refresh(struct flow *flow, uint32_t sink);
 int64_t sink_room(const struct sink *sink);      /* Units that weigh `next_weight`. */
 int64_t sink_removable(const struct sink *sink); /* Units served that weigh `last_weight`. */
 
-/* Cost plus price of a serving arc (they are all equal once the flow is settled); what its next
- * unit weighs when none serves it. */
+/* The most that a unit more is worth to it: the weight of the next unit, or cost_down plus price of
+ * a serving arc. With cost_up plus price of each arc no less, and no weight served less, this is a
+ * valid dual. (Without a bonus the serving arcs give the same, which is no less than the weight.)
+ */
 int64_t sink_value(const struct flow *flow, const struct sink *sink);
+/* The same at the prices of flow_clear_changes. */
+int64_t sink_value_before(const struct flow *flow, const struct sink *sink);
 
 /* Notes the value or price as it is, before it changes. */
 void touch_sink(struct flow *flow, uint32_t sink);
@@ -236,37 +275,41 @@ void mark_sink(struct flow *flow, uint32_t sink, enum sink_flag flag);
 void mark_source(struct flow *flow, uint32_t source);
 
 /* chain.c: adds `units` (may be negative) to what waits from the source to its next. */
-void shift_waiting(struct flow *flow, uint32_t source, int64_t units);
+void shift_waiting(struct flow *flow, uint32_t number, int64_t units);
+
 static inline bool waits_from(const struct flow *flow, uint32_t source)
 {
     return source != FLOW_NONE && flow->sources[source].waiting > 0;
 }
+
 /* chain.c: how many units can move from one source to a neighbour in its chain, and the move: more
  * wait, or fewer. */
 int64_t chain_room(const struct flow *flow, uint32_t from, uint32_t to);
 void chain_move(struct flow *flow, uint32_t from, uint32_t to, int64_t units);
 /* chain.c: takes units that the source does not give any more off its capacity, and what it did
  * not have itself off those before it. A capacity too small for that ends at 0. */
-void chain_take_capacity(struct flow *flow, uint32_t source, int64_t units);
+void chain_take_capacity(struct flow *flow, uint32_t number, int64_t units);
 /* chain.c: lowers the prices of those that follow to that of the source, and marks the sinks that
  * this may have made wrong. */
-void chain_lower(struct flow *flow, uint32_t source);
+void chain_lower(struct flow *flow, uint32_t number);
 /* chain.c: raises the price of a source that arrived and gives nothing, as far as those before it
  * let it. */
-void chain_raise(struct flow *flow, uint32_t source, int64_t price);
+void chain_raise(struct flow *flow, uint32_t number, int64_t price);
 
 /* exits.c: brings the exits, or everybody's exits and so all entries, or the taker up to date. */
 void know_exits(struct flow *flow, uint32_t number);
 void know_all_exits(struct flow *flow);
 void know_take(struct flow *flow, uint32_t number);
 /* exits.c: to be called when the holders of the source, its neighbours, or whether units wait
- * change; when anything changes that the exits
- * of all sources that serve the sink are made of; when an arc is new, changes its cost or is gone;
- * when the next weight of the sink changes. */
+ * change; when anything changes that the exits of all sources that serve the sink are made of; when
+ * an arc is new, changes its cost_up or is gone; when the next weight of the sink changes. */
 void forget_exits(struct flow *flow, uint32_t number);
 void forget_exits_of_sink(struct flow *flow, uint32_t sink);
 void renew_take(struct flow *flow, uint32_t sink, uint32_t number);
 void renew_takes(struct flow *flow, uint32_t number);
+
+/* flow.c: works the changes off one by one. */
+void settle_changes(struct flow *flow);
 
 /* acquire.c: the sink gets the units that are worth their cost. It has to be PENDING, and its
  * arcs and flow as restore_sink leaves them. */

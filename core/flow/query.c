@@ -105,8 +105,11 @@ void flow_objective(const struct flow *flow, struct flow_objective *objective)
             served -= filled;
         }
         for (uint32_t j = 0; j < sink->share_count; j++) {
-            __extension__ __int128 cost = sink->shares[j].cost;
-            objective->cost += cost * sink->shares[j].units;
+            const struct share *share = &sink->shares[j];
+            __extension__ __int128 units = share->units;
+            objective->cost += units * share->cost;
+            units = min_i64(share->units, share->announced);
+            objective->bonus += units * flow->bonus;
         }
     }
 }
@@ -119,6 +122,7 @@ static const char *check_arcs(const struct flow *flow, uint32_t number, int64_t 
 
     for (uint32_t i = 0; i < sink->link_count; i++) {
         uint32_t source = sink->links[i].number;
+        int64_t up_cost = arc_cost_up(flow, sink, source, sink->links[i].cost);
         const struct link *back =
             link_find(flow->sources[source].links, flow->sources[source].link_count, number);
         if (i > 0 && sink->links[i - 1].number >= source) {
@@ -127,7 +131,7 @@ static const char *check_arcs(const struct flow *flow, uint32_t number, int64_t 
         if (back == NULL || back->cost != sink->links[i].cost) {
             return "an arc is not known at its source";
         }
-        if (sink->links[i].cost + flow->nodes[source].price < value) {
+        if (up_cost + flow->nodes[source].price < value) {
             return "an arc would be cheaper";
         }
     }
@@ -144,14 +148,14 @@ static const char *check_shares(const struct flow *flow, uint32_t number, int64_
         const struct source *source = &flow->sources[share->source];
         const struct link *link = link_find(sink->links, sink->link_count, share->source);
         const struct link *back = link_find(source->holders, source->holder_count, number);
-        if (link == NULL || link->cost != share->cost || back == NULL ||
-            back->cost != share->cost) {
+        if (link == NULL || link->cost != share->cost || (back != NULL) != (share->units > 0) ||
+            (back != NULL && back->cost != share->cost)) {
             return "flow runs where no arc is";
         }
-        if (share->units <= 0 || (i > 0 && sink->shares[i - 1].source >= share->source)) {
+        if (share->units < 0 || (i > 0 && sink->shares[i - 1].source >= share->source)) {
             return "its flow is not in order";
         }
-        if (share->cost + flow->nodes[share->source].price != value) {
+        if (share->units > 0 && cost_down(flow, share) + flow->nodes[share->source].price > value) {
             return "flow runs on an arc that is too dear";
         }
         served += share->units;

@@ -11,21 +11,20 @@
  * the price of s0 on its way:
  *
  *     distance(s0) = 0
- *     distance(t)  = distance(s) + c(m,s) + y(s) - v(m)      for a sink m that t serves
- *     distance(t)  = distance(s) + y(s) - y(t)      for t after s; before s, if units wait
- *     end, taken   = distance(s) + c(m,s) + y(s) - next_weight(m)
+ *     distance(t)  = distance(s) + cu(m,s) + y(s) - (cd(m,t) + y(t))  for a sink m that t serves
+ *     distance(t)  = distance(s) + y(s) - y(t)            for t after s; before s, if units wait
+ *     end, taken   = distance(s) + cu(m,s) + y(s) - next_weight(m)
  *     end, kept    = distance(s) + y(s)
  *
- * Every step is >= 0 because next_weight(m) <= v(m) <= c(m,s) + y(s), y(s) >= 0, and y falls along
- * a chain, but where units wait; with v(m) = c(m,t) + y(t), what counts between s and t is the
- * least c(m,s) - c(m,t), the entry that exits.c keeps. Let D be the nearest end; keeping it at s0
- * itself bounds D by y(s0). Lowering y(s) by max(0, D - distance(s)) keeps every condition: v(m)
- * falls with the sources that serve m by D less the least distance plus step of its arcs, so no arc
- * (m,s) gets cheaper than v(m); t after s in a chain falls no less than s but for what it was
- * lower, and the same if units wait; v(m) >= next_weight(m) and y >= 0 because D is not beyond
- * those ends; a sink without flow has a fixed value, which is an end. All shortest chains then run
- * along arcs without slack, and units are pushed along them until none is left. It is over when no
- * unit is free or the price is 0.
+ * with the costs of acquire.c. Every step is >= 0 because y(s) >= 0, the sink's value v(m) is no
+ * less than next_weight(m) and than cd(m,t) + y(t) and no more than cu(m,s) + y(s), and y falls
+ * along a chain, but where units wait. Between s and t the least cu(m,s) - cd(m,t) counts, the
+ * entry that exits.c keeps. Let D be the nearest end; keeping it at s0 itself bounds D by y(s0).
+ * Lowering y(s) by max(0, D - distance(s)) keeps every condition: for each step from s to t, y(t)
+ * falls by no less than y(s) but for the slack; no unit unserved gets worth its cost and y >= 0
+ * because D is not beyond those ends; a sink without flow has a fixed value, which is an end. All
+ * shortest chains then run along arcs without slack, and units are pushed along them until none is
+ * left, none across a kink. It is over when no unit is free or the price is 0.
  */
 #include "core/flow/search.h"
 
@@ -144,12 +143,11 @@ static int64_t path_units(const struct flow *flow, int64_t free_units)
     int64_t units = free_units;
 
     for (const struct step *step = flow->path; step < last; step++) {
-        units = min_i64(units, step->sink == FLOW_NONE
-                                   ? chain_room(flow, step->source, step[1].source)
-                                   : share_find(&flow->sinks[step->sink], step[1].source)->units);
+        units = min_i64(units, step_room(flow, step->sink, step->source, step[1].source));
     }
     if (flow->nodes[last->source].price > 0) {
         units = min_i64(units, sink_room(&flow->sinks[last->sink]));
+        units = min_i64(units, room_up(flow, last->sink, last->source));
     }
     return units;
 }
@@ -159,12 +157,7 @@ static void push_path(struct flow *flow, int64_t units)
     const struct step *last = &flow->path[flow->path_count - 1];
 
     for (const struct step *step = flow->path; step < last; step++) {
-        if (step->sink == FLOW_NONE) {
-            chain_move(flow, step->source, step[1].source, units);
-            continue;
-        }
-        shift_link(flow, step->sink, step->source, units);
-        shift_link(flow, step->sink, step[1].source, -units);
+        step_move(flow, step->sink, step->source, step[1].source, units);
     }
     if (flow->nodes[last->source].price > 0) {
         shift_link(flow, last->sink, last->source, units);

@@ -101,3 +101,21 @@ struct step *path_push(struct flow *flow, uint32_t source)
     *step = (struct step){.source = source};
     return step;
 }
+
+int64_t step_room(const struct flow *flow, uint32_t sink, uint32_t more, uint32_t less)
+{
+    if (sink == FLOW_NONE) {
+        return chain_room(flow, more, less);
+    }
+    return min_i64(room_up(flow, sink, more), room_down(flow, sink, less));
+}
+
+void step_move(struct flow *flow, uint32_t sink, uint32_t more, uint32_t less, int64_t units)
+{
+    if (sink == FLOW_NONE) {
+        chain_move(flow, more, less, units);
+        return;
+    }
+    shift_link(flow, sink, more, units);
+    shift_link(flow, sink, less, -units);
+}

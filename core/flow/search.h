@@ -72,6 +72,11 @@ void search_end(struct flow *flow);
 
 struct step *path_push(struct flow *flow, uint32_t source);
 
+/* How many units a step of a path has room for, and the step: through the sink, which takes from
+ * the source that gives more and not from the one that gives less, or along a waiting arc. */
+int64_t step_room(const struct flow *flow, uint32_t sink, uint32_t more, uint32_t less);
+void step_move(struct flow *flow, uint32_t sink, uint32_t more, uint32_t less, int64_t units);
+
 /* Whether a chain may go on from one source to the other, when there is no slack in between. */
 static inline bool is_one_further(const struct node *node, const struct node *next)
 {

@@ -18,23 +18,30 @@
  * Arcs are priced need by need, round and round: a need's arcs lie side by side, and its portions
  * share the cheapest. Of a block of needs the portion that gains the most enters.
  *
- * The start serves portions by falling weight from the cheapest slot that has something left.
+ * The start serves portions by falling weight, and size, from the cheapest slot that has something
+ * left.
  */
 #include "core/flow/simplex.h"
 
 #include <stdlib.h>
 
-#define BLOCK_SIZE 16 /* Needs, or slots, that are priced before the best enters. */
+#define PORTION_MASK (((uint32_t)1 << 31) - 1)
+#define BLOCK_SIZE 8 /* Needs, or slots, that are priced before the best enters. */
 
+/* Walks through subtrees are most of the work, so what they read stands by itself. */
 struct simplex_node {
-    int64_t flow; /* On the arc between the node and its parent. */
     uint32_t parent;
     uint32_t first; /* Child. */
     uint32_t next;  /* Sibling. */
-    uint32_t previous;
     uint32_t depth;
-    uint32_t portion; /* Of a joint. */
-    bool gives;       /* The arc points to the parent. */
+};
+
+/* The arc between a node and its parent, and what else is seldom read. */
+struct simplex_edge {
+    int64_t flow;
+    uint32_t previous;     /* Sibling. */
+    unsigned portion : 31; /* Of a joint. */
+    unsigned gives : 1;    /* The arc points to the parent. */
 };
 
 /* An arc that may enter. `to` is a node, or SIMPLEX_NONE for a portion that is no joint. */
@@ -58,12 +65,13 @@ struct cycle {
 static void link_child(struct simplex *simplex, uint32_t parent, uint32_t child)
 {
     struct simplex_node *nodes = simplex->nodes;
+    struct simplex_edge *edges = simplex->edges;
 
     nodes[child].parent = parent;
-    nodes[child].previous = SIMPLEX_NONE;
+    edges[child].previous = SIMPLEX_NONE;
     nodes[child].next = nodes[parent].first;
     if (nodes[parent].first != SIMPLEX_NONE) {
-        nodes[nodes[parent].first].previous = child;
+        edges[nodes[parent].first].previous = child;
     }
     nodes[parent].first = child;
 }
@@ -71,8 +79,9 @@ static void link_child(struct simplex *simplex, uint32_t parent, uint32_t child)
 static void unlink_child(struct simplex *simplex, uint32_t child)
 {
     struct simplex_node *nodes = simplex->nodes;
+    struct simplex_edge *edges = simplex->edges;
     uint32_t next = nodes[child].next;
-    uint32_t previous = nodes[child].previous;
+    uint32_t previous = edges[child].previous;
 
     if (previous != SIMPLEX_NONE) {
         nodes[previous].next = next;
@@ -80,7 +89,7 @@ static void unlink_child(struct simplex *simplex, uint32_t child)
         nodes[nodes[child].parent].first = next;
     }
     if (next != SIMPLEX_NONE) {
-        nodes[next].previous = previous;
+        edges[next].previous = previous;
     }
 }
 
@@ -90,7 +99,8 @@ static uint32_t take_joint(struct simplex *simplex, uint32_t portion)
 
     ENSURE(joint != SIMPLEX_NONE);
     simplex->spare = simplex->nodes[joint].parent;
-    simplex->nodes[joint] = (struct simplex_node){.first = SIMPLEX_NONE, .portion = portion};
+    simplex->nodes[joint] = (struct simplex_node){.first = SIMPLEX_NONE};
+    simplex->edges[joint] = (struct simplex_edge){.portion = portion & PORTION_MASK};
     simplex->problem->portions[portion].joint = joint;
     return joint;
 }
@@ -98,18 +108,18 @@ static uint32_t take_joint(struct simplex *simplex, uint32_t portion)
 /* A joint without children hangs on its parent alone: it becomes a leaf. */
 static void release_joint(struct simplex *simplex, uint32_t node)
 {
-    struct simplex_node *joint = &simplex->nodes[node];
+    uint32_t parent = simplex->nodes[node].parent;
 
-    if (node <= simplex->hub || joint->first != SIMPLEX_NONE) {
+    if (node <= simplex->hub || simplex->nodes[node].first != SIMPLEX_NONE) {
         return;
     }
-    struct simplex_portion *portion = &simplex->problem->portions[joint->portion];
-    ENSURE(joint->flow == portion->units);
+    struct simplex_portion *portion = &simplex->problem->portions[simplex->edges[node].portion];
+    ENSURE(simplex->edges[node].flow == portion->units);
     portion->joint = SIMPLEX_NONE;
-    portion->from = joint->parent;
-    portion->cost = simplex->prices[node] - simplex->prices[joint->parent];
+    portion->from = parent;
+    portion->cost = simplex->prices[node] - simplex->prices[parent];
     unlink_child(simplex, node);
-    joint->parent = simplex->spare;
+    simplex->nodes[node].parent = simplex->spare;
     simplex->spare = node;
 }
 
@@ -145,18 +155,21 @@ static void hang(struct simplex *simplex, uint32_t start, uint32_t end, uint32_t
     uint32_t node = start;
 
     for (;;) {
-        struct simplex_node before = simplex->nodes[node];
+        uint32_t old_parent = simplex->nodes[node].parent;
+        struct simplex_edge *edge = &simplex->edges[node];
+        int64_t old_flow = edge->flow;
+        bool gave = edge->gives;
         unlink_child(simplex, node);
         link_child(simplex, parent, node);
-        simplex->nodes[node].flow = flow;
-        simplex->nodes[node].gives = gives;
+        edge->flow = flow;
+        edge->gives = gives;
         if (node == end) {
             return;
         }
         parent = node;
-        flow = before.flow;
-        gives = !before.gives;
-        node = before.parent;
+        flow = old_flow;
+        gives = !gave;
+        node = old_parent;
     }
 }
 
@@ -167,18 +180,19 @@ static void find_leaving(const struct simplex *simplex, uint32_t giver, uint32_t
 {
     const struct simplex_node *nodes = simplex->nodes;
     int64_t giving_units = INT64_MAX;
+    const struct simplex_edge *edges = simplex->edges;
     uint32_t giving = SIMPLEX_NONE;
 
     while (giver != taker) {
         if (nodes[giver].depth > nodes[taker].depth) {
-            if (nodes[giver].gives && nodes[giver].flow < giving_units) {
-                giving_units = nodes[giver].flow;
+            if (edges[giver].gives && edges[giver].flow < giving_units) {
+                giving_units = edges[giver].flow;
                 giving = giver;
             }
             giver = nodes[giver].parent;
         } else {
-            if (!nodes[taker].gives && nodes[taker].flow <= cycle->units) {
-                cycle->units = nodes[taker].flow;
+            if (!edges[taker].gives && edges[taker].flow <= cycle->units) {
+                cycle->units = edges[taker].flow;
                 cycle->leaving = taker;
             }
             taker = nodes[taker].parent;
@@ -193,13 +207,14 @@ static void find_leaving(const struct simplex *simplex, uint32_t giver, uint32_t
 
 static void push(struct simplex *simplex, uint32_t giver, uint32_t taker, const struct cycle *cycle)
 {
-    struct simplex_node *nodes = simplex->nodes;
+    const struct simplex_node *nodes = simplex->nodes;
+    struct simplex_edge *edges = simplex->edges;
 
     for (; giver != cycle->apex; giver = nodes[giver].parent) {
-        nodes[giver].flow += nodes[giver].gives ? -cycle->units : cycle->units;
+        edges[giver].flow += edges[giver].gives ? -cycle->units : cycle->units;
     }
     for (; taker != cycle->apex; taker = nodes[taker].parent) {
-        nodes[taker].flow += nodes[taker].gives ? cycle->units : -cycle->units;
+        edges[taker].flow += edges[taker].gives ? cycle->units : -cycle->units;
     }
 }
 
@@ -226,7 +241,7 @@ static void become_joint(struct simplex *simplex, struct entering *entering, int
     uint32_t joint = take_joint(simplex, entering->portion);
 
     link_child(simplex, portion->from, joint);
-    simplex->nodes[joint].flow = flow;
+    simplex->edges[joint].flow = flow;
     simplex->nodes[joint].depth = simplex->nodes[portion->from].depth + 1;
     simplex->prices[joint] = simplex->prices[portion->from] + portion->cost;
     entering->to = joint;
@@ -263,45 +278,44 @@ static void pivot(struct simplex *simplex, struct entering *entering)
     exchange(simplex, entering, &cycle);
 }
 
-static void price_portion(const struct simplex *simplex, uint32_t number, struct entering arc,
-                          struct entering *best)
+static int64_t portion_price(const struct simplex *simplex, const struct simplex_portion *portion)
 {
-    const struct simplex_portion *portion = &simplex->problem->portions[number];
-    int64_t value = portion->joint != SIMPLEX_NONE ? simplex->prices[portion->joint]
-                                                   : simplex->prices[portion->from] + portion->cost;
-    int64_t least = arc.from != SIMPLEX_NONE ? simplex->prices[arc.from] + arc.cost : INT64_MAX;
-
-    if (portion->weight < least) {
-        arc = (struct entering){.cost = portion->weight, .from = simplex->hub};
-        least = portion->weight;
-    }
-    if (value - least > best->gain) {
-        arc.gain = value - least;
-        arc.to = portion->joint;
-        arc.portion = number;
-        *best = arc;
-    }
+    return portion->joint != SIMPLEX_NONE ? simplex->prices[portion->joint]
+                                          : simplex->prices[portion->from] + portion->cost;
 }
 
+static struct entering find_arc(const struct simplex *simplex, uint32_t start, int64_t price)
+{
+    const struct simplex_arc *arc = &simplex->problem->arcs[start];
+
+    while (arc->cost + simplex->prices[arc->slot] != price) {
+        arc++;
+    }
+    return (struct entering){.cost = arc->cost, .from = arc->slot};
+}
+
+/* Which arc is the cheapest matters seldom, so looking it up is kept out of the loop. */
 static void price_need(const struct simplex *simplex, uint32_t number, struct entering *best)
 {
     const struct simplex_problem *problem = simplex->problem;
     const struct simplex_need *need = &problem->needs[number];
     uint32_t start = number > 0 ? need[-1].arcs_end : 0;
     uint32_t portion = number > 0 ? need[-1].portions_end : 0;
-    struct entering arc = {.from = SIMPLEX_NONE};
     int64_t least = INT64_MAX;
 
     for (uint32_t i = start; i < need->arcs_end; i++) {
-        int64_t price = problem->arcs[i].cost + simplex->prices[problem->arcs[i].slot];
-        if (price < least) {
-            least = price;
-            arc.from = problem->arcs[i].slot;
-            arc.cost = problem->arcs[i].cost;
-        }
+        least = min_i64(least, problem->arcs[i].cost + simplex->prices[problem->arcs[i].slot]);
     }
     for (; portion < need->portions_end; portion++) {
-        price_portion(simplex, portion, arc, best);
+        int64_t weight = problem->portions[portion].weight;
+        int64_t gain = portion_price(simplex, &problem->portions[portion]) - min_i64(least, weight);
+        if (gain > best->gain) {
+            *best = weight < least ? (struct entering){.cost = weight, .from = simplex->hub}
+                                   : find_arc(simplex, start, least);
+            best->gain = gain;
+            best->to = problem->portions[portion].joint;
+            best->portion = portion;
+        }
     }
 }
 
@@ -351,7 +365,7 @@ static void improve(struct simplex *simplex)
 static uint32_t find_left(const struct simplex *simplex, uint32_t slot)
 {
     while (slot != SIMPLEX_NONE &&
-           (simplex->nodes[slot].parent != simplex->hub || simplex->nodes[slot].flow == 0)) {
+           (simplex->nodes[slot].parent != simplex->hub || simplex->edges[slot].flow == 0)) {
         slot = simplex->before[slot];
     }
     return slot;
@@ -382,14 +396,14 @@ static int64_t take_from(struct simplex *simplex, uint32_t slot, int64_t units)
     uint32_t left = find_left(simplex, slot);
 
     while (taken < units && left != SIMPLEX_NONE) {
-        int64_t part = min_i64(units - taken, simplex->nodes[left].flow);
+        int64_t part = min_i64(units - taken, simplex->edges[left].flow);
         for (uint32_t node = slot; node != left; node = simplex->before[node]) {
             if (simplex->nodes[node].parent == simplex->hub) {
                 hang(simplex, node, node, simplex->before[node], 0, false);
             }
-            simplex->nodes[node].flow += part;
+            simplex->edges[node].flow += part;
         }
-        simplex->nodes[left].flow -= part;
+        simplex->edges[left].flow -= part;
         taken += part;
         left = find_left(simplex, slot);
     }
@@ -434,13 +448,14 @@ static void serve(struct simplex *simplex, uint32_t need, uint32_t number)
     }
     if (portion->joint != SIMPLEX_NONE) {
         link_child(simplex, portion->from, portion->joint);
-        simplex->nodes[portion->joint].flow = left;
+        simplex->edges[portion->joint].flow = left;
         simplex->prices[portion->joint] = portion->cost;
     }
 }
 
 struct turn {
     int64_t weight;
+    int64_t units;
     uint32_t need;
     uint32_t portion;
 };
@@ -453,6 +468,9 @@ static int compare_turns(const void *left, const void *right)
     if (a->weight != b->weight) {
         return a->weight > b->weight ? -1 : 1;
     }
+    if (a->units != b->units) {
+        return a->units > b->units ? -1 : 1;
+    }
     return a->portion < b->portion ? -1 : a->portion > b->portion;
 }
 
@@ -464,8 +482,10 @@ static void serve_all(struct simplex *simplex)
 
     for (uint32_t need = 0; need < problem->need_count; need++) {
         for (; portion < problem->needs[need].portions_end; portion++) {
-            turns[portion] = (struct turn){
-                .weight = problem->portions[portion].weight, .need = need, .portion = portion};
+            turns[portion] = (struct turn){.weight = problem->portions[portion].weight,
+                                           .units = problem->portions[portion].units,
+                                           .need = need,
+                                           .portion = portion};
         }
     }
     qsort(turns, problem->portion_count, sizeof *turns, compare_turns);
@@ -482,6 +502,7 @@ static void plant(struct simplex *simplex)
     uint32_t node_count = 2 * problem->slot_count + 2;
 
     GROW(simplex->nodes, simplex->node_capacity, node_count);
+    GROW(simplex->edges, simplex->edge_capacity, node_count);
     GROW(simplex->prices, simplex->price_capacity, node_count);
     GROW(simplex->before, simplex->before_capacity, problem->slot_count);
     simplex->hub = problem->slot_count;
@@ -496,8 +517,8 @@ static void plant(struct simplex *simplex)
         if (problem->slots[i].next != SIMPLEX_NONE) {
             simplex->before[problem->slots[i].next] = i;
         }
-        simplex->nodes[i] = (struct simplex_node){
-            .first = SIMPLEX_NONE, .flow = problem->slots[i].units, .gives = true};
+        simplex->nodes[i] = (struct simplex_node){.first = SIMPLEX_NONE};
+        simplex->edges[i] = (struct simplex_edge){.flow = problem->slots[i].units, .gives = true};
         simplex->prices[i] = 0;
         link_child(simplex, simplex->hub, i);
     }
@@ -539,35 +560,38 @@ void simplex_each_share(const struct simplex *simplex, uint32_t number, struct s
 {
     const struct simplex_portion *portion = &simplex->problem->portions[number];
     const struct simplex_node *nodes = simplex->nodes;
+    const struct simplex_edge *edges = simplex->edges;
 
     if (portion->joint == SIMPLEX_NONE) {
         take_arc(simplex, taker, portion->from, portion->units);
         return;
     }
-    take_arc(simplex, taker, nodes[portion->joint].parent, nodes[portion->joint].flow);
+    take_arc(simplex, taker, nodes[portion->joint].parent, edges[portion->joint].flow);
     for (uint32_t node = nodes[portion->joint].first; node != SIMPLEX_NONE;
          node = nodes[node].next) {
-        take_arc(simplex, taker, node, nodes[node].flow);
+        take_arc(simplex, taker, node, edges[node].flow);
     }
 }
 
 int64_t simplex_waiting(const struct simplex *simplex, uint32_t slot)
 {
     const struct simplex_node *nodes = simplex->nodes;
+    const struct simplex_edge *edges = simplex->edges;
     uint32_t next = simplex->problem->slots[slot].next;
 
     if (next == SIMPLEX_NONE) {
         return 0;
     }
     if (nodes[slot].parent == next) {
-        return nodes[slot].flow;
+        return edges[slot].flow;
     }
-    return nodes[next].parent == slot ? nodes[next].flow : 0;
+    return nodes[next].parent == slot ? edges[next].flow : 0;
 }
 
 void simplex_deinit(struct simplex *simplex)
 {
     free(simplex->nodes);
+    free(simplex->edges);
     free(simplex->prices);
     free(simplex->before);
     *simplex = (struct simplex){0};

@@ -31,7 +31,7 @@ const char *const *life_reasons(void); /* Ends with NULL. */
 #define REASON_BETTER "better_plan"          /* The optimum moved: something else gains more. */
 #define REASON_CAPACITY_DROP "capacity_drop" /* Its offer lost capacity. */
 #define REASON_CAPACITY_RISE "capacity_rise" /* Its offer has more to give. */
-#define REASON_RULE_CHANGE "rule_change" /* A norm, certificate, substitute or exclusion. */
+#define REASON_RULE_CHANGE "rule_change"     /* A norm, certificate, substitute or exclusion. */
 #define REASON_OFFER_ENDED "offer_ended"
 #define REASON_NEED_ENDED "need_ended"
 #define REASON_NEED_CHANGED "need_changed"

@@ -17,7 +17,8 @@ struct cost_terms {
 /* At most COST_MAX. */
 uint32_t cost_of(const struct match_rules *rules, const struct cost_terms *terms);
 
-/* The day on which goods that leave on day `leaving` arrive; DAY_NONE stays DAY_NONE. */
+/* The day on which goods that leave on day `leaving` arrive; DAY_NONE stays DAY_NONE. Days end with
+ * DAY_MAX: what comes later is said to come then, so that it can be told. */
 int32_t cost_arrival(int32_t leaving, uint32_t kilometres);
 
 /* The day on which goods made on `day` leave; DAY_NONE stays DAY_NONE. */

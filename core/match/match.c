@@ -79,10 +79,12 @@ uint32_t cost_of(const struct match_rules *rules, const struct cost_terms *terms
 
 int32_t cost_arrival(int32_t leaving, uint32_t kilometres)
 {
-    if (leaving == DAY_NONE || kilometres < KILOMETRES_NEAR) {
-        return leaving;
+    if (leaving == DAY_NONE) {
+        return DAY_NONE;
     }
-    return leaving + (int32_t)((kilometres + KILOMETRES_A_DAY - 1) / KILOMETRES_A_DAY);
+    int64_t days =
+        kilometres < KILOMETRES_NEAR ? 0 : (kilometres + KILOMETRES_A_DAY - 1) / KILOMETRES_A_DAY;
+    return (int32_t)min_i64(leaving + days, DAY_MAX);
 }
 
 int32_t cost_leaving(int32_t day, uint32_t lead_days)

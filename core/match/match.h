@@ -44,6 +44,7 @@ enum match_reason {
     MATCH_TOO_LATE,   /* Arrival after the need's latest day. */
     MATCH_SAME_PARTY, /* Who asks is who gives. */
 };
+#define MATCH_REASON_LAST MATCH_SAME_PARTY
 const char *match_reason_name(enum match_reason reason);
 
 /* What follows `reason` is set when the pair passes all rules before MATCH_TOO_LATE, else zero.

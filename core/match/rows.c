@@ -74,6 +74,14 @@ static uint8_t take_u8(struct row *row)
     return *take(row, sizeof(uint8_t)).data;
 }
 
+static bool take_flag(struct row *row)
+{
+    uint8_t flag = take_u8(row);
+
+    row->is_intact = row->is_intact && flag <= 1;
+    return flag == 1;
+}
+
 static uint32_t take_u32(struct row *row)
 {
     return load_u32(take(row, sizeof(uint32_t)).data);
@@ -127,6 +135,12 @@ static bool is_next(const struct row *row, const struct names *ids, uint32_t num
            id.size <= ID_SIZE_MAX && names_find(ids, id) == NAME_NONE;
 }
 
+static bool is_place(int32_t micro_degrees, int32_t bound)
+{
+    return micro_degrees == PLACE_NONE ||
+           (micro_degrees >= -bound * 1000000 && micro_degrees <= bound * 1000000);
+}
+
 static enum status restore_party(struct market *market, uint32_t number, struct row *row)
 {
     struct bytes id = take_bytes(row);
@@ -140,7 +154,8 @@ static enum status restore_party(struct market *market, uint32_t number, struct 
 
     party.lat = (int32_t)take_u32(row);
     party.lon = (int32_t)take_u32(row);
-    if (!is_next(row, &market->party_ids, number, id) || number >= MARKET_PARTY_COUNT_MAX) {
+    if (!is_next(row, &market->party_ids, number, id) || number >= MARKET_PARTY_COUNT_MAX ||
+        !is_place(party.lat, 90) || !is_place(party.lon, 180)) {
         return STATUS_CORRUPT;
     }
     party.name = names_add(&market->texts, name);
@@ -179,9 +194,10 @@ static enum status restore_product(struct market *market, uint32_t number, struc
     product.lot = take_u64(row);
     product.need_max = take_u64(row);
     product.offer_max = take_u64(row);
-    product.recyclable = take_u8(row) != 0;
+    product.recyclable = take_flag(row);
     if (!is_next(row, &market->product_ids, number, id) || number >= MARKET_PRODUCT_COUNT_MAX ||
-        product.lot == 0) {
+        product.lot == 0 || product.lot > QUANTITY_MAX || product.need_max > QUANTITY_MAX ||
+        product.offer_max > QUANTITY_MAX) {
         return STATUS_CORRUPT;
     }
     product.family = names_add(&market->texts, family);
@@ -222,7 +238,9 @@ static enum status restore_need(struct market *market, uint32_t number, struct r
     need.state = take_u8(row);
     if (!is_next(row, &market->need_ids, number, id) || number >= MARKET_NEED_COUNT_MAX ||
         need.party >= market->party_ids.count || need.product >= market->product_ids.count ||
-        need.state < NEED_QUARANTINED || need.state > NEED_EXPIRED) {
+        need.quantity == 0 || need.quantity > QUANTITY_MAX || need.class_number == 0 ||
+        need.class_number > CLASS_COUNT || need.state < NEED_QUARANTINED ||
+        need.state > NEED_EXPIRED) {
         return STATUS_CORRUPT;
     }
     (void)settle_need(market, id, &need);
@@ -315,7 +333,8 @@ static enum status restore_offer(struct market *market, uint32_t number, struct 
         offer.party >= market->party_ids.count || offer.product >= market->product_ids.count ||
         offer.offer_kind < OFFER_STOCK || offer.offer_kind > OFFER_CAPACITY ||
         offer.state < OFFER_QUARANTINED || offer.state > OFFER_EXPIRED ||
-        offer.lead_days > LEAD_DAYS_MAX || offer.capacity > QUANTITY_MAX) {
+        offer.lead_days > LEAD_DAYS_MAX || offer.quantity > QUANTITY_MAX ||
+        offer.per_day > QUANTITY_MAX || offer.capacity > QUANTITY_MAX) {
         capacity_release(&offer);
         return STATUS_CORRUPT;
     }
@@ -373,7 +392,7 @@ static enum status restore_rule(struct market *market, uint32_t number, struct r
     struct rule rule = {.kind = take_u8(row)};
 
     rule.class_number = take_u8(row);
-    rule.is_revoked = take_u8(row) != 0;
+    rule.is_revoked = take_flag(row);
     rule.from = take_day(row);
     rule.to = take_day(row);
     rule.product = take_u32(row);

@@ -33,6 +33,13 @@ static int64_t tranche_end(const struct plan *plan, const struct need *need, siz
     return (int64_t)min_u64(end, need->quantity);
 }
 
+void plan_tranche_ends(const struct plan *plan, uint32_t number, int64_t ends[PLAN_TRANCHE_COUNT])
+{
+    for (size_t tranche = 0; tranche < TRANCHE_COUNT; tranche++) {
+        ends[tranche] = tranche_end(plan, &plan->market->needs[number], tranche);
+    }
+}
+
 size_t plan_tranches(const struct plan *plan, uint32_t number,
                      struct flow_tranche tranches[TRANCHE_COUNT])
 {

@@ -6,6 +6,7 @@
  *     days.c      an offer's days: slots, commitments, what a need can use
  *     arcs.c      brings the flow up to what the market says now
  *     bring.c     makes the flow optimal over all matches, listed or not
+ *     explain.c   why a need gets what it gets
  *     events.c    tells the difference between the flow and the assignments
  *     rows.c      saves and loads
  *     certify.c   proves
@@ -21,7 +22,7 @@
 #include "core/plan/plan.h"
 #include "core/plan/slots.h"
 
-#define TRANCHE_COUNT 4
+#define TRANCHE_COUNT PLAN_TRANCHE_COUNT
 
 enum cause_bit { /* What happened to a need or an offer since the last settle. */
                  CAUSE_NEW = 1 << 0,

@@ -303,8 +303,6 @@ static enum status load_plan(struct plan *plan, struct source source)
         return STATUS_CORRUPT;
     }
     plan->options = options;
-    GROW(plan->assignments, plan->assignment_capacity, (size_t)count + 1);
-    GROW(plan->next, plan->next_capacity, (size_t)count + 1);
     plan->assignment_count = count;
     return STATUS_OK;
 }
@@ -370,6 +368,16 @@ static enum status load_slots(struct plan *plan, uint32_t number, struct source 
     return load_chain(plan, number) ? STATUS_OK : STATUS_CORRUPT;
 }
 
+/* A slot from which units may come: it is somebody's, and stands for days that are there. */
+static bool is_giving(const struct plan *plan, uint32_t slot)
+{
+    uint32_t number = slots_owner(&plan->slots, slot);
+    const struct plan_offer *offer = number == SLOT_NONE ? NULL : &plan->offers[number];
+
+    return offer != NULL && (plan_is_stock(plan, number) ||
+                             slot_place(offer->range, offer->days, slot) != SLOT_NONE);
+}
+
 static bool load_arcs(struct plan *plan, size_t count, struct source *source)
 {
     GROW(plan->work, plan->work_capacity, count);
@@ -379,7 +387,8 @@ static bool load_arcs(struct plan *plan, size_t count, struct source *source)
         arc->cost = get_u32(source);
         arc->units = (int64_t)get_u64(source);
         if (slots_owner(&plan->slots, arc->source) == SLOT_NONE || arc->cost > COST_MAX ||
-            !is_quantity(arc->units) || (i > 0 && arc->source <= arc[-1].source)) {
+            !is_quantity(arc->units) || (arc->units > 0 && !is_giving(plan, arc->source)) ||
+            (i > 0 && arc->source <= arc[-1].source)) {
             return false;
         }
     }
@@ -401,12 +410,28 @@ static enum status load_share(struct plan *plan, uint32_t number, struct source 
     }
     plan->needs[number].bound = bound;
     plan->needs[number].fixed = fixed;
-    for (size_t i = 0; i < excluded_count; i++) {
-        plan_exclude(plan, number, get_u32(&source));
+    for (size_t i = excluded_count; i > 0; i--) { /* The first of the list is the last added. */
+        uint32_t offer = load_u32(source.rest.data + (i - 1) * sizeof offer);
+        if (offer >= plan->market->offer_ids.count) {
+            return STATUS_CORRUPT;
+        }
+        plan_exclude(plan, number, offer);
     }
     size_t tranche_count = plan_tranches(plan, number, tranches);
     flow_restore_sink(plan->flow, number, tranches, tranche_count, plan->work, arc_count);
     return STATUS_OK;
+}
+
+static bool is_day(int32_t day)
+{
+    return day == DAY_NONE || (day >= DAY_MIN && day <= DAY_MAX);
+}
+
+/* Rows come by ascending number, so room is taken as they come; 0 stands in front of the first. */
+static bool has_assignment(const struct plan *plan, uint32_t number)
+{
+    return number == 0 ||
+           (number < plan->assignment_capacity && plan->assignments[number].state != 0);
 }
 
 /* Only commitments of a line are still to be made. */
@@ -418,6 +443,7 @@ static bool is_to_make(const struct plan *plan, const struct plan_assignment *as
 static enum status load_assignment(struct plan *plan, uint32_t number, struct source source)
 {
     struct plan_assignment assignment = {.need = get_u32(&source)};
+    const uint8_t sides = 1 << MOVER_REQUESTER | 1 << MOVER_OFFERER;
 
     assignment.offer = get_u32(&source);
     assignment.state = get_u8(&source);
@@ -432,11 +458,16 @@ static enum status load_assignment(struct plan *plan, uint32_t number, struct so
         assignment.need >= plan->market->need_ids.count ||
         assignment.offer >= plan->market->offer_ids.count ||
         assignment.state < ASSIGNMENT_PROPOSED || assignment.state > ASSIGNMENT_CANCELLED ||
-        assignment.quantity == 0 || !is_quantity(assignment.quantity) || assignment.to_make < 0 ||
+        (assignment.accepted_by & ~sides) != 0 || assignment.cost > COST_MAX ||
+        !is_day(assignment.arrival) || !is_day(assignment.day) || assignment.quantity == 0 ||
+        !is_quantity(assignment.quantity) || assignment.to_make < 0 ||
         assignment.to_make > assignment.quantity ||
-        (assignment.to_make > 0 && !is_to_make(plan, &assignment))) {
+        (assignment.to_make > 0 && !is_to_make(plan, &assignment)) ||
+        !has_assignment(plan, number - 1)) {
         return STATUS_CORRUPT;
     }
+    GROW(plan->assignments, plan->assignment_capacity, (size_t)number + 1);
+    GROW(plan->next, plan->next_capacity, (size_t)number + 1);
     plan->assignments[number] = assignment;
     return STATUS_OK;
 }
@@ -490,11 +521,11 @@ enum status plan_load(struct plan *plan, uint8_t table, struct bytes key, struct
  * `fixed`. */
 static bool link_assignments(struct plan *plan, int64_t *fixed)
 {
+    if (!has_assignment(plan, plan->assignment_count)) {
+        return false; /* A row is missing. */
+    }
     for (uint32_t number = 1; number <= plan->assignment_count; number++) {
         const struct plan_assignment *assignment = &plan->assignments[number];
-        if (assignment->state == 0) {
-            return false; /* A row is missing. */
-        }
         bool is_received = assignment->state == ASSIGNMENT_RECEIVED;
         if (life_is_final(assignment->state) && !is_received) {
             continue;

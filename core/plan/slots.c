@@ -74,6 +74,9 @@ struct slot_range slots_take(struct slots *slots, uint32_t owner, uint32_t wante
     if (slots->used >= total_max || wanted > total_max - slots->used) {
         range.count = 1;
     }
+    if (range.count == 1) {
+        at = slots->gap_count;
+    }
     while (at < slots->gap_count && slots->gaps[at].count < range.count) {
         at++;
     }

@@ -39,7 +39,8 @@ struct slots {        /* Zero is: none taken. */
 };
 
 /* Takes `wanted` slots in a row, the lowest ones there are, for `owner`; only one when that would
- * make more than `total_max`, so that there is always a slot for every offer. */
+ * make more than `total_max`, so that there is always a slot for every offer. One alone comes
+ * behind all others: among equals the flow prefers the lower number, so older stocks go first. */
 struct slot_range slots_take(struct slots *slots, uint32_t owner, uint32_t wanted,
                              uint32_t total_max);
 

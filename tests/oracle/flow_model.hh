@@ -21,7 +21,8 @@ constexpr int tranche_count = 4;
 
 struct sink {
     std::vector<flow_tranche> tranches;
-    std::map<uint32_t, uint32_t> costs; /* By source. */
+    std::map<uint32_t, uint32_t> costs;    /* By source. */
+    std::map<uint32_t, int64_t> announced; /* By source; those without arc and 0 are left out. */
 };
 
 /* Sources are slots: the days of a line have successive numbers, and each has the next day as its
@@ -30,6 +31,7 @@ struct model {
     uint32_t days;
     uint32_t today;
     uint64_t cost_range;
+    uint32_t bonus;
     int64_t units_max;
     int64_t capacity_mean;
     std::vector<int64_t> capacities;
@@ -90,9 +92,14 @@ inline uint32_t draw_cost(const model &model)
     return static_cast<uint32_t>(random_below(model.cost_range));
 }
 
+inline uint32_t draw_bonus(const model &model)
+{
+    return static_cast<uint32_t>(random_below(model.cost_range + 1));
+}
+
 inline sink draw_sink(const model &model)
 {
-    sink drawn{draw_tranches(model), {}};
+    sink drawn{draw_tranches(model), {}, {}};
     uint64_t density = 1 + random_below(3);
 
     for (uint32_t slot = 0; slot < model.slots(); slot++) {
@@ -137,6 +144,7 @@ inline model draw_model(bool is_large)
 
     drawn.days = random_below(3) == 0 ? 1 : 2 + draw(is_large ? 5u : 3u);
     drawn.cost_range = is_large ? large_ranges[range] : small_ranges[range];
+    drawn.bonus = random_below(3) == 0 ? 0 : draw_bonus(drawn);
     drawn.units_max = is_large ? 500 : 20;
     drawn.capacities.resize(is_large ? (4 + draw(20 / drawn.days)) * drawn.days
                                      : (1 + draw(3u)) * drawn.days);
@@ -178,6 +186,7 @@ inline void tell_sink(const model &model, uint32_t number, const flows &flows)
 inline void drop_arc(model &model, uint32_t number, uint32_t slot, const flows &flows)
 {
     model.sinks[number].costs.erase(slot);
+    model.sinks[number].announced.erase(slot);
     for (flow *flow : flows) {
         flow_remove_arc(flow, number, slot);
     }
@@ -298,6 +307,15 @@ inline void drop_front(sink &sink, int64_t units)
     }
 }
 
+inline void drop_announced(sink &sink, uint32_t slot, int64_t units)
+{
+    auto found = sink.announced.find(slot);
+
+    if (found != sink.announced.end()) {
+        found->second -= units < found->second ? units : found->second;
+    }
+}
+
 /* Some of what runs on an arc becomes a commitment. Between settles too little may be left of the
  * capacity for it. */
 inline void fix_units(model &model, const flows &flows)
@@ -310,6 +328,7 @@ inline void fix_units(model &model, const flows &flows)
         flow_fix(flow, number, slot, units);
     }
     drop_front(model.sinks[number], units);
+    drop_announced(model.sinks[number], slot, units);
     for (uint32_t i = 0; i < model.slots(); i++) {
         units -= model.capacities[i] - flow_source_capacity(flows[0], i);
         model.capacities[i] = flow_source_capacity(flows[0], i);
@@ -320,12 +339,41 @@ inline void fix_units(model &model, const flows &flows)
     }
 }
 
+inline void announce(model &model, const flows &flows)
+{
+    for (flow *flow : flows) {
+        flow_announce(flow);
+    }
+    for (uint32_t number = 0; number < model.sinks.size(); number++) {
+        model.sinks[number].announced.clear();
+        for (auto [slot, cost] : model.sinks[number].costs) {
+            int64_t units = flow_units(flows[0], number, slot);
+            if (units > 0) {
+                model.sinks[number].announced[slot] = units;
+            }
+        }
+    }
+}
+
+inline void tell_bonus(const model &model, const flows &flows)
+{
+    for (flow *flow : flows) {
+        flow_set_bonus(flow, model.bonus);
+    }
+}
+
+inline void change_bonus(model &model, const flows &flows)
+{
+    model.bonus = random_below(4) == 0 ? 0 : draw_bonus(model);
+    tell_bonus(model, flows);
+}
+
 inline void change_something(model &model, const flows &flows)
 {
     static void (*const events[])(struct model &, const std::vector<flow *> &) = {
-        add_need,        add_need,        change_need,     change_need, cancel_need,
-        change_capacity, change_capacity, change_capacity, add_line,    withdraw_line,
-        pass_day,        change_cost,     change_cost,     fix_units,   fix_units};
+        add_need,        add_need,        change_need, change_need,   cancel_need, change_capacity,
+        change_capacity, change_capacity, add_line,    withdraw_line, pass_day,    change_cost,
+        change_cost,     fix_units,       fix_units,   change_bonus};
 
     events[random_below(sizeof events / sizeof *events)](model, flows);
 }

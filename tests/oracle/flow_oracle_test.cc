@@ -6,8 +6,8 @@
  *
  * Each sequence starts from an instance of five classes with four tranches each, over one or
  * several days, from plenty to scarcity, loaded thing by thing; then needs and lines come and go,
- * change, are fixed, and days pass. Most instances are tiny, every 64th is larger. Every third
- * settle is a batch. After each settle:
+ * change, are fixed, and days pass, and what was found is announced, with a bonus or without. Most
+ * instances are tiny, every 64th is larger. Every third settle is a batch. After each settle:
  *
  *   - the flow certifies itself, and its objective is that of LEMON's network simplex; at the end
  *     of a tiny sequence also that of GLPK's simplex
@@ -77,6 +77,18 @@ bool same_sink(flow *left, flow *right, uint32_t number)
            flow_value(left, number) == flow_value(right, number);
 }
 
+bool same_announced(const flow *flow, const model &model, uint32_t number)
+{
+    for (auto [slot, cost] : model.sinks[number].costs) {
+        auto found = model.sinks[number].announced.find(slot);
+        int64_t units = found != model.sinks[number].announced.end() ? found->second : 0;
+        if (flow_announced(flow, number, slot) != units) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void expect_same_flow(const model &model, flow *left, flow *right)
 {
     size_t left_count;
@@ -91,6 +103,7 @@ void expect_same_flow(const model &model, flow *left, flow *right)
     }
     for (uint32_t number = 0; number < model.sinks.size(); number++) {
         expect(same_sink(left, right, number), "a restored flow has another sink");
+        expect(same_announced(right, model, number), "a restored flow has announced another flow");
     }
 }
 
@@ -117,11 +130,32 @@ void settle(const model &model, const flows &flows)
     }
 }
 
+/* Announcing changes no unit, and leaves what is optimal optimal. */
+void announce_settled(model &model, const flows &flows)
+{
+    announce(model, flows);
+    for (flow *flow : flows) {
+        size_t count;
+        expect(flow_certify(flow, nullptr), "an announced flow is not optimal");
+        flow_settle(flow);
+        flow_changes(flow, &count);
+        expect(count == 0, "announcing changes the flow");
+    }
+}
+
+void tell_announced(const model &model, uint32_t number, flow *flow)
+{
+    for (auto [slot, units] : model.sinks[number].announced) {
+        flow_restore_announced(flow, number, slot, units);
+    }
+}
+
 flow *restore(const model &model, flow *saved)
 {
     flow *copy;
 
     flow_open(&copy);
+    tell_bonus(model, {copy});
     for (uint32_t slot = 0; slot < flow_source_count(saved); slot++) {
         flow_restore_source(copy, slot, flow_source_capacity(saved, slot), flow_price(saved, slot));
         if (flow_next(saved, slot) != FLOW_NONE) {
@@ -133,6 +167,7 @@ flow *restore(const model &model, flow *saved)
         size_t count;
         const flow_arc *arcs = flow_arcs(saved, number, &count);
         flow_restore_sink(copy, number, tranches.data(), tranches.size(), arcs, count);
+        tell_announced(model, number, copy);
     }
     return copy;
 }
@@ -149,11 +184,13 @@ flow *load(const model &model)
         order[at] = i;
     }
     flow_open(&flow);
+    tell_bonus(model, {flow});
     for (uint32_t i : order) {
         if (i < model.slots()) {
             tell_slot(model, i, {flow});
         } else {
             tell_sink(model, i - model.slots(), {flow});
+            tell_announced(model, i - model.slots(), flow);
         }
         if (random_below(2) == 0) {
             flow_settle(flow);
@@ -196,6 +233,9 @@ void run_events(model &model, flows &flows)
         }
         change_something(model, flows);
         settle(model, flows);
+        if (random_below(2) == 0) {
+            announce_settled(model, flows);
+        }
     }
     insert_and_delete(model, flows);
 }

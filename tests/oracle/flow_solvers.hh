@@ -28,7 +28,9 @@ struct network {
     std::vector<network_arc> arcs;
 };
 
-/* Node 0 hands out what is served, through the slots, and what is not, straight to the sinks. */
+/* What has been announced on an arc is an arc of its own, cheaper by the bonus. Node 0 hands out
+ * what is served, through the slots, and what is not, straight to the sinks.
+ */
 inline network build_network(const model &model)
 {
     network built;
@@ -50,6 +52,10 @@ inline network build_network(const model &model)
         built.supplies[first_sink + i] -= wanted(sink);
         for (auto [slot, cost] : sink.costs) {
             built.arcs.push_back({1 + slot, first_sink + i, FLOW_UNITS_MAX, cost, 0});
+        }
+        for (auto [slot, units] : sink.announced) {
+            int64_t cost = static_cast<int64_t>(sink.costs.at(slot)) - model.bonus;
+            built.arcs.push_back({1 + slot, first_sink + i, units, cost, 0});
         }
     }
     return built;
@@ -147,7 +153,7 @@ inline bool same(const objective &left, const objective &right)
             return false;
         }
     }
-    return left.cost == right.cost;
+    return left.cost - left.bonus == right.cost - right.bonus;
 }
 
 #endif

@@ -16,15 +16,18 @@ from system import BUILD, ROLES, System, new_id
 from tap import run_cases
 
 SEED = int(os.environ.get("MAILLON_SEED", "1"))
-COMMAND_KINDS = range(1, 15)
+COMMAND_KINDS = {*range(1, 15), *range(17, 21)}
 ID_MAX = 64
-KNOWN = {"party": "p", "product": "x", "need": "n", "offer": "o"}
+KNOWN = {"party": "p", "product": "x", "need": "n", "offer": "o", "given": "g",
+         "other": "q"}
 REFERENCES = {
     "need.put": ["party", "product"], "offer.put": ["party", "product"],
     "capacity.put": ["offer"], "need.cancel": ["need"], "need.release": ["need"],
     "offer.withdraw": ["offer"], "offer.release": ["offer"], "assignment.accept": ["party"],
     "assignment.decline": ["party"], "assignment.ship": ["party"], "assignment.receive": ["party"],
-    "assignment.cancel": ["party"]}
+    "assignment.cancel": ["party"], "substitute.put": ["product", "given"],
+    "norm.put": ["product"], "certificate.put": ["party", "product"],
+    "exclusion.put": ["party", "other"]}
 GOOD = {"unsigned integer": 1, "integer": 1, "boolean": True, "day": "2026-01-01", "time": 1,
         "degrees": 1, "map": {}}
 WRONG = {"unsigned integer": "1", "integer": "1", "boolean": 1, "text": 1, "binary": "text",
@@ -167,7 +170,13 @@ def rules_between_fields_are_named(run):
              ("offer.put", {**offer, "kind": "stock", "quantity": 1, "per_day": 1}, "per_day"),
              ("offer.put", {**offer, "kind": "capacity", "per_day": 1}, "from"),
              ("offer.put", {**offer, "kind": "capacity", "per_day": 1, **period}, "to"),
-             ("capacity.put", {"offer": "o", "per_day": 1, **period}, "to")]
+             ("capacity.put", {"offer": "o", "per_day": 1, **period}, "to"),
+             ("substitute.put", {"substitute": "s", "product": "x", "given": "x"}, "given"),
+             ("substitute.put", {**good_body(TABLES["substitute.put"]), **period}, "to"),
+             ("norm.put", {**good_body(TABLES["norm.put"]), **period}, "to"),
+             ("certificate.put", {**good_body(TABLES["certificate.put"]), **period}, "to"),
+             ("exclusion.put", {**good_body(TABLES["exclusion.put"]), "other": "p"}, "other"),
+             ("exclusion.put", {**good_body(TABLES["exclusion.put"]), **period}, "to")]
     answers = run.refusals([(name, body) for name, body, _ in cases])
     for (name, body, field), answer in zip(cases, answers):
         assert answer["field"] == field, (name, body, answer)

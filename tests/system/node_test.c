@@ -361,32 +361,28 @@ static void pump(struct bench *bench, uint64_t until, uint64_t last)
     }
 }
 
-/* One answer of `role` to a control request "status"; false when none came in time. */
-static bool ask_status(const struct bench *bench, const char *role, struct report *report)
+/* One answer to a control request "status" on a socket to a role's control port; false when none
+ * came in time. */
+static bool ask_status(void *socket, struct report *report)
 {
     static uint8_t body[65536];
     static struct arena arena;
-    char name[64];
     struct buffer header = {0};
     struct header request = {.version = PROTO_VERSION, .type = bytes_from_text(STATUS.name)};
     struct refusal refusal;
 
-    snprintf(name, sizeof name, "%s.control", role);
-    void *socket = connect_to(bench, name);
     proto_encode(&HEADER, &request, &header);
     bool is_sent = zmq_send(socket, header.data, header.size, ZMQ_SNDMORE) > 0;
     is_sent = is_sent && zmq_send(socket, "\x80", 1, 0) == 1;
     buffer_deinit(&header);
-    bool has_answer = is_sent && is_readable(socket, 1000);
-    if (has_answer) {
-        zmq_recv(socket, body, sizeof body, 0);
-        int size = zmq_recv(socket, body, sizeof body, 0);
-        arena_reset(&arena);
-        EXPECT_OK(
-            proto_decode(&REPORT, (struct bytes){body, (size_t)size}, &arena, report, &refusal));
+    if (!is_sent || !is_readable(socket, 1000)) {
+        return false;
     }
-    zmq_close(socket);
-    return has_answer;
+    zmq_recv(socket, body, sizeof body, 0);
+    int size = zmq_recv(socket, body, sizeof body, 0);
+    arena_reset(&arena);
+    EXPECT_OK(proto_decode(&REPORT, (struct bytes){body, (size_t)size}, &arena, report, &refusal));
+    return true;
 }
 
 /* Asks until `role` says that its feed has `last` entries, or more, and that it serves. */
@@ -394,10 +390,14 @@ static struct report wait_until(const struct bench *bench, const char *role, uin
 {
     struct report report = {0};
     int64_t deadline = now_ms() + PATIENCE_MS;
+    char name[64];
 
-    while (!ask_status(bench, role, &report) || !report.ready || report.last < last) {
+    snprintf(name, sizeof name, "%s.control", role);
+    void *socket = connect_to(bench, name);
+    while (!ask_status(socket, &report) || !report.ready || report.last < last) {
         EXPECT_TRUE(now_ms() < deadline);
     }
+    zmq_close(socket);
     return report;
 }
 

@@ -93,7 +93,7 @@ def assignments_keep_to_lots():
 
 def every_unmet_need_has_a_reason():
     reasons = {"quarantined", "not_offered", "not_possible", "lot", "scarce_class",
-               "scarce_fairness", "scarce_cost"}
+               "scarce_fairness", "scarce_cost", "capacity", "committed"}
     rows, _ = plan(DEMO)
     assert rows["unmet"] and all(row["reason"] in reasons for row in rows["unmet"])
 
@@ -108,7 +108,10 @@ def a_higher_class_is_the_reason_of_a_lower_one():
               "2020-04-01T00:00:00Z,o1,o,mask,stock,80")
         rows, _ = plan(folder)
         assert {row["need"]: row["reason"] for row in rows["unmet"]} == \
-            {"n1": "scarce_cost", "n2": "scarce_class"}
+            {"n1": "capacity", "n2": "scarce_class"}
+        assert [(row["displaces"], row["displaced_class"]) for row in rows["unmet"]] == \
+            [("", 0), ("n1", 1)]
+        assert [(row["serves"], row["class"]) for row in rows["price"]] == [("n1", 1)]
         write(folder, "offers.csv", "at,offer_id,party_id,product_id,kind,quantity")
         rows, _ = plan(folder)
         assert {row["reason"] for row in rows["unmet"]} == {"not_offered"}

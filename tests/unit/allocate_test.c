@@ -467,7 +467,21 @@ static void explain_says_what_a_need_gets_and_why(void)
     EXPECT_EQ(pairs[0].distance_cost, 500);
     EXPECT_EQ(pairs[0].given, 20);
     EXPECT_TEXT(pairs[1].reason, "lot_unreachable");
+    EXPECT_TEXT(explained.cause, "capacity");
+    EXPECT_EQ(explained.tranches.count, 2);
+    EXPECT_EQ(((struct tranche_row *)explained.tranches.items)[1].served, 10);
+    const struct failure_row *failures = explained.failures.items;
+    EXPECT_EQ(explained.failures.count, 1);
+    EXPECT_TEXT(failures[0].nearest, "o2");
+    EXPECT_EQ(failures[0].units, 5);
+    EXPECT_EQ(explained.prices.count, 1);
+    const struct effect_row *effect = ((struct price_row *)explained.prices.items)[0].effect.items;
+    EXPECT_TEXT(effect->end, "need");
+    EXPECT_TEXT(effect->need, "n1");
+    EXPECT_EQ(effect->cost, 500);
     explain_request(&office, &(struct explain){.assignment = 1}, &answer, &explained);
+    EXPECT_EQ(explained.rules.count, MATCH_REASON_LAST + 1);
+    EXPECT_TEXT(explained.instead_of, "o1");
     EXPECT_TEXT(explained.t, "assignment");
     EXPECT_EQ(explained.rank, 1);
     explain_request(
@@ -480,6 +494,25 @@ static void explain_says_what_a_need_gets_and_why(void)
     expect_refused(&office, &EXPLAIN,
                    &(struct explain){.need = bytes_from_text("n1"), .offer = bytes_from_text("o9")},
                    "offer");
+    buffer_deinit(&answer);
+    close_office(&office);
+}
+
+static void nothing_is_explained_amid_a_burst(void)
+{
+    struct office office;
+    struct buffer answer = {0};
+    struct refused refused;
+    struct refusal refusal;
+
+    open_office(&office);
+    tell_story(&office);
+    note_offer(&office, "o2", 5, 0);
+    struct explain request = {.need = bytes_from_text("n1")};
+    EXPECT_TEXT(bytes_from_text(ask(&office, &EXPLAIN, &request, &answer)), "refused");
+    EXPECT_OK(
+        proto_decode(&REFUSED, buffer_view(&answer), &office.effects.arena, &refused, &refusal));
+    EXPECT_TEXT(refused.code, CODE_FULL);
     buffer_deinit(&answer);
     close_office(&office);
 }
@@ -507,6 +540,7 @@ int main(int argc, char **argv)
         CASE(the_report_counts_by_name),
         CASE(lookup_pages_and_narrows),
         CASE(explain_says_what_a_need_gets_and_why),
+        CASE(nothing_is_explained_amid_a_burst),
         CASE(another_request_is_not_the_roles),
     };
     return run_cases(cases, COUNT_OF(cases), argc, argv);

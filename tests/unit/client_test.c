@@ -4,6 +4,7 @@
 #include "tests/unit/client_mock.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 
 /* What came back. */
 
@@ -95,6 +96,26 @@ static void gateway_open(struct pair *pair, uint32_t window)
 }
 
 /* Submissions. */
+
+static void without_a_descriptor_no_connection_is_opened(void)
+{
+    struct maillon_options options = {.size = sizeof options, .data = "/tmp"};
+    struct maillon *connection = NULL;
+    struct rlimit before;
+    char type[32];
+    void *body = NULL;
+    size_t size = 0;
+
+    ENSURE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    ENSURE(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max}) == 0);
+    enum maillon_status opened = maillon_open(&options, &connection);
+    enum maillon_status asked =
+        maillon_request("ipc:///tmp/nobody", "status", NULL, 0, 0, type, &body, &size);
+    ENSURE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    EXPECT_EQ(opened, MAILLON_NO_MEMORY);
+    EXPECT_EQ(asked, MAILLON_NO_MEMORY);
+    EXPECT_TRUE(connection == NULL);
+}
 
 static void every_submission_is_answered_once(void)
 {
@@ -615,6 +636,7 @@ int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
         CASE(every_submission_is_answered_once),
+        CASE(without_a_descriptor_no_connection_is_opened),
         CASE(a_command_arrives_as_it_was_submitted),
         CASE(a_submit_is_encoded_as_its_table_says),
         CASE(the_second_answer_to_a_command_is_dropped),

@@ -14,7 +14,9 @@ static char path[64];
 
 static void write_file(const char *yaml)
 {
-    strcpy(path, "/tmp/maillon-config-XXXXXX");
+    const char *parent = getenv("TMPDIR");
+
+    snprintf(path, sizeof path, "%s/maillon-config-XXXXXX", parent == NULL ? "/tmp" : parent);
     int descriptor = mkstemp(path);
     ENSURE(descriptor >= 0);
     FILE *file = fdopen(descriptor, "w");

@@ -1,5 +1,6 @@
 /*
- * flow_fixture.h - small instances of the flow, and a slow and plain solver of them.
+ * flow_fixture.h - small instances of the flow, drawn at random, and a slow and plain solver of
+ * them.
  */
 #ifndef TESTS_UNIT_FLOW_FIXTURE_H
 #define TESTS_UNIT_FLOW_FIXTURE_H
@@ -23,6 +24,93 @@ struct instance {
     size_t tranche_count[SINK_MAX];
     uint32_t cost[SINK_MAX][SOURCE_MAX];
 };
+
+static inline void draw_tranches(uint64_t *random, struct instance *instance, uint32_t sink)
+{
+    int64_t level = 1 + (int64_t)random_below(random, 6);
+
+    instance->tranche_count[sink] = 0;
+    for (size_t i = random_below(random, TRANCHE_MAX + 1); i > 0 && level > 0; i--) {
+        instance->tranches[sink][instance->tranche_count[sink]++] = (struct flow_tranche){
+            .units = (int64_t)random_below(random, 6), .weight = level * FLOW_WEIGHT_STEP};
+        level -= 1 + (int64_t)random_below(random, 2);
+    }
+}
+
+static inline uint32_t draw_cost(uint64_t *random, const struct instance *instance)
+{
+    return (uint32_t)random_below(random, instance->cost_range);
+}
+
+static inline uint32_t draw_bonus(uint64_t *random, const struct instance *instance)
+{
+    return random_below(random, 2) == 0 ? 0 : draw_cost(random, instance);
+}
+
+static inline bool has_previous(const struct instance *instance, uint32_t source)
+{
+    for (uint32_t i = 0; i < instance->source_count; i++) {
+        if (instance->next[i] == source) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether `next` may follow the source, or already does. */
+static inline bool may_follow(const struct instance *instance, uint32_t source, uint32_t next)
+{
+    for (uint32_t later = next; later != FLOW_NONE; later = instance->next[later]) {
+        if (later == source) {
+            return false;
+        }
+    }
+    return instance->next[source] == next || !has_previous(instance, next);
+}
+
+static inline void draw_next(uint64_t *random, struct instance *instance, uint32_t source)
+{
+    uint32_t next = (uint32_t)random_below(random, instance->source_count);
+
+    instance->next[source] = may_follow(instance, source, next) ? next : FLOW_NONE;
+}
+
+static inline void draw_chains(uint64_t *random, struct instance *instance)
+{
+    uint64_t dice = random_below(random, 4);
+
+    for (uint32_t source = 0; source < SOURCE_MAX; source++) {
+        instance->next[source] = FLOW_NONE;
+    }
+    for (uint32_t source = 0; source < instance->source_count; source++) {
+        if (random_below(random, 3) < dice) {
+            draw_next(random, instance, source);
+        }
+    }
+}
+
+static inline void draw_instance(uint64_t *random, struct instance *instance)
+{
+    static const uint32_t ranges[] = {1, 3, 10, 1000, FLOW_COST_MAX};
+
+    *instance = (struct instance){
+        .source_count = 1 + (uint32_t)random_below(random, SOURCE_MAX),
+        .sink_count = 1 + (uint32_t)random_below(random, SINK_MAX),
+        .cost_range = ranges[random_below(random, COUNT_OF(ranges))],
+    };
+    uint64_t density = 1 + random_below(random, 4);
+    for (uint32_t source = 0; source < instance->source_count; source++) {
+        instance->capacity[source] = (int64_t)random_below(random, 12);
+    }
+    draw_chains(random, instance);
+    for (uint32_t sink = 0; sink < instance->sink_count; sink++) {
+        draw_tranches(random, instance, sink);
+        for (uint32_t source = 0; source < instance->source_count; source++) {
+            instance->cost[sink][source] =
+                random_below(random, 4) < density ? draw_cost(random, instance) : COST_NONE;
+        }
+    }
+}
 
 /* The oracle: nodes are a start, the sources, the sinks and an end; residual arcs are kept in a
  * matrix of lists; Bellman and Ford find one cheapest path after the other until none pays. */

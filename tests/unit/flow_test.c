@@ -12,7 +12,7 @@ static void expect_same_objective(const struct flow_objective *actual,
     for (size_t i = 0; i <= FLOW_LEVEL_MAX; i++) {
         EXPECT_EQ(actual->unserved[i], expected->unserved[i]);
     }
-    EXPECT_EQ(actual->cost, expected->cost);
+    EXPECT_EQ(actual->cost - actual->bonus, expected->cost - expected->bonus);
 }
 
 static void expect_optimal(struct flow *flow, const struct instance *instance)
@@ -28,88 +28,6 @@ static void expect_optimal(struct flow *flow, const struct instance *instance)
     flow_objective(flow, &actual);
     solve_plainly(instance, &expected);
     expect_same_objective(&actual, &expected);
-}
-
-static void draw_tranches(uint64_t *random, struct instance *instance, uint32_t sink)
-{
-    int64_t level = 1 + (int64_t)random_below(random, 6);
-
-    instance->tranche_count[sink] = 0;
-    for (size_t i = random_below(random, TRANCHE_MAX + 1); i > 0 && level > 0; i--) {
-        instance->tranches[sink][instance->tranche_count[sink]++] = (struct flow_tranche){
-            .units = (int64_t)random_below(random, 6), .weight = level * FLOW_WEIGHT_STEP};
-        level -= 1 + (int64_t)random_below(random, 2);
-    }
-}
-
-static uint32_t draw_cost(uint64_t *random, const struct instance *instance)
-{
-    return (uint32_t)random_below(random, instance->cost_range);
-}
-
-static bool has_previous(const struct instance *instance, uint32_t source)
-{
-    for (uint32_t i = 0; i < instance->source_count; i++) {
-        if (instance->next[i] == source) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Whether `next` may follow the source, or already does. */
-static bool may_follow(const struct instance *instance, uint32_t source, uint32_t next)
-{
-    for (uint32_t later = next; later != FLOW_NONE; later = instance->next[later]) {
-        if (later == source) {
-            return false;
-        }
-    }
-    return instance->next[source] == next || !has_previous(instance, next);
-}
-
-static void draw_next(uint64_t *random, struct instance *instance, uint32_t source)
-{
-    uint32_t next = (uint32_t)random_below(random, instance->source_count);
-
-    instance->next[source] = may_follow(instance, source, next) ? next : FLOW_NONE;
-}
-
-static void draw_chains(uint64_t *random, struct instance *instance)
-{
-    uint64_t dice = random_below(random, 4);
-
-    for (uint32_t source = 0; source < SOURCE_MAX; source++) {
-        instance->next[source] = FLOW_NONE;
-    }
-    for (uint32_t source = 0; source < instance->source_count; source++) {
-        if (random_below(random, 3) < dice) {
-            draw_next(random, instance, source);
-        }
-    }
-}
-
-static void draw_instance(uint64_t *random, struct instance *instance)
-{
-    static const uint32_t ranges[] = {1, 3, 10, 1000, FLOW_COST_MAX};
-
-    *instance = (struct instance){
-        .source_count = 1 + (uint32_t)random_below(random, SOURCE_MAX),
-        .sink_count = 1 + (uint32_t)random_below(random, SINK_MAX),
-        .cost_range = ranges[random_below(random, COUNT_OF(ranges))],
-    };
-    uint64_t density = 1 + random_below(random, 4);
-    for (uint32_t source = 0; source < instance->source_count; source++) {
-        instance->capacity[source] = (int64_t)random_below(random, 12);
-    }
-    draw_chains(random, instance);
-    for (uint32_t sink = 0; sink < instance->sink_count; sink++) {
-        draw_tranches(random, instance, sink);
-        for (uint32_t source = 0; source < instance->source_count; source++) {
-            instance->cost[sink][source] =
-                random_below(random, 4) < density ? draw_cost(random, instance) : COST_NONE;
-        }
-    }
 }
 
 static void set_sink(struct flow *flow, const struct instance *instance, uint32_t sink)
@@ -558,6 +476,7 @@ static void changes_are_exactly_the_difference(void)
         flow_open(&flows.items[0]);
         look_at(flows.items[0], &before);
         load_all(flows.items[0], &instance);
+        flow_set_bonus(flows.items[0], draw_bonus(&random, &instance));
         for (size_t i = 0; i < EVENT_COUNT; i++) {
             flow_settle(flows.items[0]);
             if (random_below(&random, 3) > 0) {
@@ -566,6 +485,9 @@ static void changes_are_exactly_the_difference(void)
                 expect_all_news(flows.items[0], &before, &after);
                 flow_clear_changes(flows.items[0]);
                 before = after;
+            }
+            if (random_below(&random, 2) == 0) {
+                flow_announce(flows.items[0]);
             }
             change_something(&random, &instance, &flows);
             change_something(&random, &instance, &flows);
@@ -586,7 +508,12 @@ static void an_arc_at_no_less_than_the_value_changes_nothing(void)
 
         draw_instance(&random, &instance);
         flow_open(&flow);
+        struct flows flows = {.items = {flow}, .count = 1};
         load_all(flow, &instance);
+        flow_set_bonus(flow, draw_bonus(&random, &instance));
+        flow_settle(flow);
+        flow_announce(flow);
+        change_something(&random, &instance, &flows);
         flow_settle(flow);
         flow_objective(flow, &before);
         for (uint32_t sink = 0; sink < instance.sink_count; sink++) {
@@ -635,6 +562,80 @@ static void units_wait_for_a_day_that_lacks_them(void)
     EXPECT_EQ(flow_waiting(flow, 0), 0);
     EXPECT_EQ(flow_waiting(flow, 9), 0);
     EXPECT_EQ(flow_next(flow, 0), FLOW_NONE);
+    flow_close(flow);
+}
+
+/* A sink of 10 units, 4 from a near source and 6 from a far one, of which some have been announced;
+ * then the near one gets more. */
+static struct flow *open_announced(uint32_t far_cost, uint32_t bonus)
+{
+    struct flow *flow;
+    struct flow_tranche tranche = {.units = 10, .weight = FLOW_WEIGHT_STEP};
+
+    flow_open(&flow);
+    flow_set_bonus(flow, bonus);
+    flow_set_source(flow, 0, 4);
+    flow_set_source(flow, 1, 20);
+    flow_set_arc(flow, 0, 0, 100);
+    flow_set_arc(flow, 0, 1, far_cost);
+    flow_set_sink(flow, 0, &tranche, 1);
+    flow_settle(flow);
+    EXPECT_EQ(flow_announced(flow, 0, 1), 0);
+    flow_announce(flow);
+    EXPECT_EQ(flow_announced(flow, 0, 0), 4);
+    EXPECT_EQ(flow_announced(flow, 0, 1), 6);
+    flow_set_source(flow, 0, 7);
+    flow_settle(flow);
+    EXPECT_TRUE(flow_certify(flow, NULL));
+    return flow;
+}
+
+static void what_is_announced_moves_only_for_more_than_the_bonus(void)
+{
+    struct flow_objective objective;
+    struct flow *flow = open_announced(149, 50);
+
+    EXPECT_EQ(flow_units(flow, 0, 1), 6);
+    EXPECT_EQ(flow_price(flow, 0), 0);
+    EXPECT_EQ(flow_value(flow, 0), 99);
+    flow_objective(flow, &objective);
+    EXPECT_EQ(objective.cost, 4 * 100 + 6 * 149);
+    EXPECT_EQ(objective.bonus, 10 * 50);
+    flow_close(flow);
+    flow = open_announced(151, 50);
+    EXPECT_EQ(flow_units(flow, 0, 1), 3);
+    EXPECT_EQ(flow_announced(flow, 0, 1), 6);
+    flow_set_source(flow, 0, 4);
+    flow_settle(flow);
+    EXPECT_EQ(flow_units(flow, 0, 1), 6);
+    flow_close(flow);
+    flow = open_announced(149, 0);
+    EXPECT_EQ(flow_units(flow, 0, 1), 3);
+    flow_close(flow);
+}
+
+static void a_bonus_is_no_reason_to_serve_the_lower_level(void)
+{
+    struct flow *flow = open_announced(FLOW_COST_MAX, FLOW_COST_MAX);
+    struct flow_tranche tranche = {.units = 25, .weight = 2 * FLOW_WEIGHT_STEP};
+
+    flow_set_arc(flow, 1, 1, FLOW_COST_MAX);
+    flow_set_arc(flow, 1, 0, FLOW_COST_MAX);
+    flow_set_sink(flow, 1, &tranche, 1);
+    flow_settle(flow);
+    EXPECT_TRUE(flow_certify(flow, NULL));
+    EXPECT_EQ(flow_sink_served(flow, 1), 25);
+    EXPECT_EQ(flow_sink_served(flow, 0), 2);
+    flow_announce(flow);
+    EXPECT_EQ(flow_announced(flow, 0, 0) + flow_announced(flow, 0, 1), 2);
+    flow_remove_arc(flow, 1, 1);
+    EXPECT_EQ(flow_announced(flow, 1, 1), 0);
+    flow_set_sink(flow, 0, NULL, 0);
+    flow_settle(flow);
+    EXPECT_TRUE(flow_certify(flow, NULL));
+    EXPECT_EQ(flow_sink_served(flow, 0), 0);
+    EXPECT_EQ(flow_sink_served(flow, 1), 7);
+    EXPECT_EQ(flow_announced(flow, 9, 0), 0);
     flow_close(flow);
 }
 
@@ -689,6 +690,8 @@ static void the_largest_numbers_do_not_overflow(void)
     flow_set_source(flow, 2, FLOW_UNITS_MAX);
     flow_set_next(flow, 2, 1);
     flow_set_next(flow, 1, 0);
+    flow_announce(flow);
+    flow_set_bonus(flow, FLOW_COST_MAX);
     flow_settle(flow);
     EXPECT_TRUE(flow_certify(flow, NULL));
     flow_close(flow);
@@ -706,6 +709,8 @@ int main(int argc, char **argv)
         CASE(changes_are_exactly_the_difference),
         CASE(an_arc_at_no_less_than_the_value_changes_nothing),
         CASE(units_wait_for_a_day_that_lacks_them),
+        CASE(what_is_announced_moves_only_for_more_than_the_bonus),
+        CASE(a_bonus_is_no_reason_to_serve_the_lower_level),
         CASE(a_certificate_is_refused_when_something_is_wrong),
         CASE(the_largest_numbers_do_not_overflow),
     };

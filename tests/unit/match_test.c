@@ -289,6 +289,17 @@ static void near_goods_arrive_on_the_day_they_leave(void)
     EXPECT_EQ(pair_check(&pair).arrival, DAY_ONE + 1);
 }
 
+static void goods_of_the_last_day_arrive_on_it(void)
+{
+    struct pair pair = pair_open();
+    pair.offer.from = DAY_MAX;
+    pair.offer.lead_days = LEAD_DAYS_MAX;
+    struct match match = pair_check(&pair);
+
+    EXPECT_EQ(match.reason, MATCH_POSSIBLE);
+    EXPECT_EQ(match.arrival, DAY_MAX);
+}
+
 static void without_a_clock_only_an_offers_first_day_counts(void)
 {
     struct pair pair = pair_open();
@@ -572,6 +583,7 @@ int main(int argc, char **argv)
         CASE(another_country_costs_its_weight),
         CASE(what_is_not_known_of_a_party_is_not_charged),
         CASE(near_goods_arrive_on_the_day_they_leave),
+        CASE(goods_of_the_last_day_arrive_on_it),
         CASE(without_a_clock_only_an_offers_first_day_counts),
         CASE(a_cost_never_exceeds_its_limit),
         CASE(candidates_equal_a_scan_over_all_offers),

@@ -102,9 +102,11 @@ struct reader {
     struct match_rules *rules;
     bool is_listed[THING_COUNT][THING_COUNT]; /* By need and offer. */
     uint32_t bounds[THING_COUNT];
-    uint64_t next;    /* The entry to read next. */
-    uint64_t noted;   /* Intake entries that came out again. */
-    uint64_t matches; /* Entries of matches. */
+    uint64_t next;                 /* The entry to read next. */
+    uint64_t noted;                /* Intake entries that came out again. */
+    uint64_t matches;              /* Entries of matches. */
+    uint64_t listed;               /* Needs listed anew. */
+    bool is_affected[THING_COUNT]; /* By the last entry, and not listed so far. */
 };
 
 static void list(struct reader *reader, uint64_t need, uint64_t offer, uint64_t cost)
@@ -158,6 +160,9 @@ static void read_noted(struct reader *reader, const struct entry *entry, struct 
     } else if (message->kind == KIND_PARTY_PUT && change.outcome == OUTCOME_CHANGED) {
         search_needs(reader, change.number);
     }
+    for (size_t i = 0; i < change.affected_need_count; i++) {
+        reader->is_affected[change.affected_needs[i]] = true;
+    }
     bool is_put = change.outcome == OUTCOME_CREATED || change.outcome == OUTCOME_CHANGED;
     if (message->kind == KIND_NEED_PUT && is_put) {
         reader->bounds[noted.number] = (uint32_t)noted.bound;
@@ -184,10 +189,30 @@ static void read_matches(struct reader *reader, const struct entry *entry, struc
     }
 }
 
+/* A need that is affected is listed once, and no other. */
+static void read_listed(struct reader *reader, const struct entry *entry, struct arena *arena)
+{
+    struct refusal refusal;
+    struct listed listed;
+
+    EXPECT_EQ(entry->cause_last, reader->noted);
+    EXPECT_OK(proto_decode(&LISTED, entry->body, arena, &listed, &refusal));
+    EXPECT_TRUE(reader->is_affected[listed.need]);
+    reader->is_affected[listed.need] = false;
+    reader->listed++;
+    reader->bounds[listed.need] = (uint32_t)listed.bound;
+    for (size_t i = 0; i < listed.matches.count; i += 2) {
+        list(reader, listed.need, listed.matches.items[i], listed.matches.items[i + 1]);
+    }
+}
+
 /* Every possible offer that costs less than a need's bound has been listed for it. What was
  * listed and became impossible counts no more. */
 static void check_promise(struct reader *reader)
 {
+    for (size_t need = 0; need < THING_COUNT; need++) {
+        EXPECT_TRUE(!reader->is_affected[need]);
+    }
     for (uint32_t need = 0; need < reader->market->need_ids.count; need++) {
         for (uint32_t offer = 0; offer < reader->market->offer_ids.count; offer++) {
             struct match match = match_check(reader->market, reader->rules, need, offer);
@@ -209,6 +234,8 @@ static void read_feed(struct setup *setup, struct reader *reader)
         const struct entry *entry = &feed->entries[reader->next - 1];
         if (entry->kind == KIND_NOTED) {
             read_noted(reader, entry, &setup->arena);
+        } else if (entry->kind == KIND_LISTED) {
+            read_listed(reader, entry, &setup->arena);
         } else {
             read_matches(reader, entry, &setup->arena);
         }
@@ -218,6 +245,24 @@ static void read_feed(struct setup *setup, struct reader *reader)
         }
         arena_reset(&setup->arena);
     }
+}
+
+static uint64_t counter_of(struct setup *setup, const char *name)
+{
+    struct buffer answer = {0};
+    struct refusal refusal;
+    struct report report;
+    uint64_t value = 0;
+
+    stage_report(setup->stage, 1, &answer);
+    EXPECT_OK(proto_decode(&REPORT, buffer_view(&answer), &setup->arena, &report, &refusal));
+    const struct counter *counters = report.counters.items;
+    for (size_t i = 0; i < report.counters.count; i++) {
+        value = bytes_equal(counters[i].name, bytes_from_text(name)) ? counters[i].value : value;
+    }
+    buffer_deinit(&answer);
+    arena_reset(&setup->arena);
+    return value;
 }
 
 /* --- Seeded sequences ---------------------------------------------------------------- */
@@ -296,11 +341,71 @@ static void add_random_change(struct setup *setup, uint64_t *random)
     }
 }
 
+static void add_random_rule(struct setup *setup, uint64_t *random, uint64_t now_ms)
+{
+    static const char *const regions[] = {"IDF", "OCC", ""};
+    unsigned number = (unsigned)random_below(random, 8);
+    int64_t from =
+        random_below(random, 2) == 0 ? DAY_NONE : day_of(now_ms) + (int64_t)random_below(random, 5);
+    int64_t to = random_below(random, 2) == 0
+                     ? DAY_NONE
+                     : max_i64(from, day_of(now_ms)) + (int64_t)random_below(random, 4);
+    char id[8], party[8], other[8], product[8], given[8];
+    union command command = {0};
+
+    snprintf(id, sizeof id, "r%u", number);
+    snprintf(party, sizeof party, "p%u", number % PARTY_COUNT);
+    snprintf(other, sizeof other, "p%u", (number + 1) % PARTY_COUNT);
+    snprintf(product, sizeof product, "m%u", number % PRODUCT_COUNT);
+    snprintf(given, sizeof given, "m%u", (number + 1) % PRODUCT_COUNT);
+    switch (random_below(random, 5)) {
+    case 0:
+        command.substitute_put = (struct substitute_put){.substitute = bytes_from_text(id),
+                                                         .product = bytes_from_text(product),
+                                                         .given = bytes_from_text(given),
+                                                         .rank = 1 + random_below(random, 3),
+                                                         .from = from,
+                                                         .to = to};
+        add(setup, &SUBSTITUTE_PUT, command);
+        return;
+    case 1:
+        command.norm_put =
+            (struct norm_put){.norm = bytes_from_text(id),
+                              .product = bytes_from_text(product),
+                              .code = bytes_from_text("EN 1"),
+                              .region = bytes_from_text(regions[random_below(random, 3)]),
+                              .class_number = CLASS_COUNT,
+                              .from = from,
+                              .to = to};
+        add(setup, &NORM_PUT, command);
+        return;
+    case 2:
+        command.exclusion_put = (struct exclusion_put){.exclusion = bytes_from_text(id),
+                                                       .party = bytes_from_text(party),
+                                                       .other = bytes_from_text(other),
+                                                       .reason = bytes_from_text("conflict"),
+                                                       .from = from,
+                                                       .to = to};
+        add(setup, &EXCLUSION_PUT, command);
+        return;
+    default:
+        command.certificate_put =
+            (struct certificate_put){.certificate = bytes_from_text(id),
+                                     .party = bytes_from_text(party),
+                                     .product = bytes_from_text(product),
+                                     .code = bytes_from_text("EN 1"),
+                                     .state = 1 + (random_below(random, 6) == 0),
+                                     .from = from,
+                                     .to = to};
+        add(setup, &CERTIFICATE_PUT, command);
+    }
+}
+
 static void add_random(struct setup *setup, uint64_t *random, uint64_t *now_ms)
 {
     char name[8];
 
-    switch (random_below(random, 12)) {
+    switch (random_below(random, 15)) {
     case 0:
         add(setup, &PARTY_PUT, random_party(random, name, random_below(random, PARTY_COUNT)));
         break;
@@ -320,6 +425,11 @@ static void add_random(struct setup *setup, uint64_t *random, uint64_t *now_ms)
     case 6:
     case 7:
         add_random_need(setup, random);
+        break;
+    case 8:
+    case 9:
+    case 10:
+        add_random_rule(setup, random, *now_ms);
         break;
     default:
         add_random_offer(setup, random);
@@ -375,6 +485,8 @@ static void every_offer_cheaper_than_a_needs_bound_has_been_listed(void)
         read_feed(&setup, &reader);
         EXPECT_EQ(reader.noted, setup.upstream.head.last);
         EXPECT_TRUE(reader.matches > 0);
+        EXPECT_TRUE(reader.listed > 0);
+        EXPECT_TRUE(counter_of(&setup, "rematched") >= reader.listed);
         market_close(reader.market);
         close_setup(&setup);
     }
@@ -473,6 +585,57 @@ static void a_smaller_lot_lists_what_became_possible(void)
     close_setup(&setup);
 }
 
+/* 40 needs of one product, 3 of another; only those that a rule is about are listed anew. */
+static void a_rule_change_lists_the_affected_needs_alone(void)
+{
+    struct setup setup;
+    char name[8];
+    union command norm = {.norm_put = {.norm = bytes_from_text("r"),
+                                       .product = bytes_from_text("m1"),
+                                       .code = bytes_from_text("EN 1"),
+                                       .class_number = CLASS_COUNT,
+                                       .from = DAY_NONE,
+                                       .to = FIRST_DAY + 4}};
+
+    open_setup(&setup, 4);
+    add(&setup, &PARTY_PUT, make_party("p0"));
+    add(&setup, &PARTY_PUT, make_party("p1"));
+    add(&setup, &PRODUCT_PUT, make_product("m0", 1));
+    add(&setup, &PRODUCT_PUT, make_product("m1", 1));
+    add(&setup, &OFFER_PUT, make_stock("o0", "p0", "m0", 5));
+    add(&setup, &OFFER_PUT, make_stock("o1", "p0", "m1", 5));
+    for (unsigned i = 0; i < 43; i++) {
+        snprintf(name, sizeof name, "n%u", i);
+        add(&setup, &NEED_PUT, make_need(name, "p1", i < 40 ? "m0" : "m1", 5));
+    }
+    add(&setup, &TICK, (union command){.tick = {.now = (uint64_t)FIRST_DAY * DAY_MS}});
+    settle(&setup);
+    EXPECT_EQ(counter_of(&setup, "rematched"), 0);
+    add(&setup, &NORM_PUT, norm);
+    settle(&setup);
+    EXPECT_EQ(counter_of(&setup, "rematched"), 3);
+    union command certificate = {.certificate_put = {.certificate = bytes_from_text("c"),
+                                                     .party = bytes_from_text("p0"),
+                                                     .product = bytes_from_text("m1"),
+                                                     .code = bytes_from_text("EN 1"),
+                                                     .state = CERTIFICATE_VALID,
+                                                     .from = DAY_NONE,
+                                                     .to = FIRST_DAY + 1}};
+    add(&setup, &CERTIFICATE_PUT, certificate);
+    settle(&setup);
+    EXPECT_EQ(counter_of(&setup, "rematched"), 6);
+    add(&setup, &TICK, (union command){.tick = {.now = (uint64_t)(FIRST_DAY + 1) * DAY_MS}});
+    settle(&setup);
+    EXPECT_EQ(counter_of(&setup, "rematched"), 6); /* Nothing begins or ends. */
+    add(&setup, &TICK, (union command){.tick = {.now = (uint64_t)(FIRST_DAY + 2) * DAY_MS}});
+    settle(&setup);
+    EXPECT_EQ(counter_of(&setup, "rematched"), 9); /* The certificate is over, */
+    add(&setup, &TICK, (union command){.tick = {.now = (uint64_t)(FIRST_DAY + 5) * DAY_MS}});
+    settle(&setup);
+    EXPECT_EQ(counter_of(&setup, "rematched"), 12); /* and then the norm. */
+    close_setup(&setup);
+}
+
 /* Numbers, costs and bounds are as wide as they come: five bytes each. */
 static void a_big_fan_out_is_split_into_entries_below_2000_bytes(void)
 {
@@ -518,6 +681,7 @@ static const struct test_case cases[] = {
     CASE(a_restart_at_any_point_gives_the_same_feed),
     CASE(a_name_alone_lists_nothing_again),
     CASE(a_smaller_lot_lists_what_became_possible),
+    CASE(a_rule_change_lists_the_affected_needs_alone),
     CASE(a_big_fan_out_is_split_into_entries_below_2000_bytes),
 };
 

@@ -37,6 +37,7 @@ static void every_figure_has_help_type_and_role(void)
 
     render(&(struct metrics){.commits = 3});
     char *text = strdup((const char *)rendered.data);
+    ENSURE(text != NULL);
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         bool is_comment = line[0] == '#';
         help_count += strncmp(line, "# HELP maillon_", 15) == 0;

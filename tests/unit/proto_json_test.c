@@ -1,6 +1,7 @@
 /*
  * proto_json_test.c - JSON, cells and the reference.
  */
+#include "proto/text.h"
 #include "tests/unit/proto_records.h"
 
 #define ROUND_COUNT 60
@@ -155,6 +156,28 @@ static void an_unknown_key_is_refused_with_the_nearest_one(void)
         proto_from_json(&NEED_PUT, text("{\"xyzzy_\\u001b\":4}"), &arena, &need, &refusal),
         STATUS_INVALID);
     expect_refusal(CODE_UNKNOWN, "xyzzy_?");
+    arena_deinit(&arena);
+}
+
+/* The path has its limit in the middle of a character, with one of the two starts. */
+static void a_long_unknown_key_in_a_list_is_cut_between_characters(void)
+{
+    struct buffer json = {0};
+    struct arena arena = {0};
+    struct answers answers;
+
+    for (size_t start = 0; start < 2; start++) {
+        json.size = 0;
+        buffer_format(&json, "{\"results\":[{\"%s", start == 0 ? "" : "x");
+        for (size_t i = 0; i < 40; i++) {
+            buffer_append_text(&json, "\xc3\xa9");
+        }
+        buffer_append_text(&json, "\":1}]}");
+        EXPECT_STATUS(proto_from_json(&ANSWERS, buffer_view(&json), &arena, &answers, &refusal),
+                      STATUS_INVALID);
+        EXPECT_EQ(text_classify(text(refusal.field)), TEXT_PLAIN);
+    }
+    buffer_deinit(&json);
     arena_deinit(&arena);
 }
 
@@ -319,6 +342,7 @@ int main(int argc, char **argv)
         CASE(degrees_are_read_and_written_exactly),
         CASE(every_micro_degree_comes_back_from_json),
         CASE(an_unknown_key_is_refused_with_the_nearest_one),
+        CASE(a_long_unknown_key_in_a_list_is_cut_between_characters),
         CASE(json_that_is_none_is_malformed),
         CASE(each_wrong_json_value_names_its_field),
         CASE(times_are_text_or_milliseconds),

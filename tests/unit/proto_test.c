@@ -2,9 +2,8 @@
  * proto_test.c - MessagePack both ways, with msgpack-c as the oracle.
  */
 #include "proto/cursor.h"
+#include "tests/unit/msgpack_oracle.h"
 #include "tests/unit/proto_records.h"
-
-#include <msgpack.h>
 
 #define ROUND_COUNT 40
 #define MUTATION_COUNT 20000
@@ -77,106 +76,6 @@ static void a_message_cut_anywhere_is_malformed(void)
         arena_reset(&arena);
     }
     arena_deinit(&arena);
-}
-
-/* The oracle: what msgpack-c reads in full, writes back as the same bytes, and has no number with a
- * point, no extension, no key twice, no key but text, no bad UTF-8, not too many keys or levels. */
-
-static bool is_listed_utf8(const msgpack_object_str *text)
-{
-    const uint8_t *at = (const uint8_t *)text->ptr;
-
-    for (uint32_t i = 0; i < text->size;) {
-        uint32_t lead = at[i];
-        uint32_t count = lead < 0x80 ? 0 : lead < 0xc0 ? 9 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-        if (lead >= 0xf8 || i + count >= text->size) {
-            return false;
-        }
-        uint32_t point = count == 0 ? lead : lead & (0x3fu >> count);
-        for (uint32_t j = 1; j <= count; j++) {
-            if ((at[i + j] & 0xc0) != 0x80) {
-                return false;
-            }
-            point = point << 6 | (at[i + j] & 0x3f);
-        }
-        static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-        if (point < least[count] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) {
-            return false;
-        }
-        i += count + 1;
-    }
-    return true;
-}
-
-static bool is_listed(const msgpack_object *object, uint32_t depth);
-
-static bool is_listed_map(const msgpack_object_map *map, uint32_t depth)
-{
-    if (map->size > PROTO_MAP_COUNT_MAX || depth == PROTO_DEPTH_MAX) {
-        return false;
-    }
-    for (uint32_t i = 0; i < map->size; i++) {
-        if (map->ptr[i].key.type != MSGPACK_OBJECT_STR || !is_listed(&map->ptr[i].key, depth + 1) ||
-            !is_listed(&map->ptr[i].val, depth + 1)) {
-            return false;
-        }
-        for (uint32_t j = 0; j < i; j++) {
-            if (msgpack_object_equal(map->ptr[i].key, map->ptr[j].key)) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-static bool is_listed(const msgpack_object *object, uint32_t depth)
-{
-    switch ((int)object->type) {
-    case MSGPACK_OBJECT_STR:
-        return is_listed_utf8(&object->via.str);
-    case MSGPACK_OBJECT_MAP:
-        return is_listed_map(&object->via.map, depth);
-    case MSGPACK_OBJECT_ARRAY:
-        for (uint32_t i = 0; i < object->via.array.size; i++) {
-            if (!is_listed(&object->via.array.ptr[i], depth + 1)) {
-                return false;
-            }
-        }
-        return depth < PROTO_DEPTH_MAX;
-    case MSGPACK_OBJECT_FLOAT32:
-    case MSGPACK_OBJECT_FLOAT64:
-    case MSGPACK_OBJECT_EXT:
-        return false;
-    default:
-        return true;
-    }
-}
-
-static bool is_repacked(const msgpack_object *object, struct bytes bytes)
-{
-    msgpack_sbuffer packed;
-    msgpack_packer packer;
-
-    msgpack_sbuffer_init(&packed);
-    msgpack_packer_init(&packer, &packed, msgpack_sbuffer_write);
-    msgpack_pack_object(&packer, *object);
-    bool is_same = packed.size == bytes.size && memcmp(packed.data, bytes.data, bytes.size) == 0;
-    msgpack_sbuffer_destroy(&packed);
-    return is_same;
-}
-
-static bool oracle_accepts(struct bytes bytes)
-{
-    msgpack_zone zone;
-    msgpack_object object;
-    size_t offset = 0;
-
-    msgpack_zone_init(&zone, 2048);
-    int code = msgpack_unpack((const char *)bytes.data, bytes.size, &offset, &zone, &object);
-    bool accepts = code == MSGPACK_UNPACK_SUCCESS && offset == bytes.size &&
-                   is_listed(&object, 0) && is_repacked(&object, bytes);
-    msgpack_zone_destroy(&zone);
-    return accepts;
 }
 
 /* 32-bit counts make msgpack_unpack reserve gigabytes, and a changed size turns any byte into a
@@ -269,6 +168,37 @@ static void expect_same_value(const struct field *field, const void *record,
     default:
         return;
     }
+}
+
+/* A zero ends the name of a choice, and nothing that follows it may be looked at. */
+static void expect_no_zeroes(const struct field *field, void *record, struct arena *arena)
+{
+    for (const struct choice *choice = field->choices; choice->name != NULL; choice++) {
+        size_t size = strlen(choice->name);
+        for (size_t more = 1; more <= 64; more++) {
+            uint8_t *word = arena_take(arena, size + more);
+            memcpy(word, choice->name, size);
+            EXPECT_STATUS(
+                field_set_word(field, (struct bytes){word, size + more}, record, &refusal),
+                STATUS_INVALID);
+        }
+    }
+}
+
+static void a_choice_with_zeroes_behind_its_name_is_refused(void)
+{
+    struct arena arena = {0};
+
+    for (size_t i = 0; ALL_MESSAGES[i] != NULL; i++) {
+        void *record = arena_take(&arena, ALL_MESSAGES[i]->record_size);
+        for (size_t j = 0; j < ALL_MESSAGES[i]->field_count; j++) {
+            if (ALL_MESSAGES[i]->fields[j].choices != NULL) {
+                expect_no_zeroes(&ALL_MESSAGES[i]->fields[j], record, &arena);
+            }
+        }
+        arena_reset(&arena);
+    }
+    arena_deinit(&arena);
 }
 
 static void the_decoder_and_msgpack_read_the_same_values(void)
@@ -748,6 +678,7 @@ int main(int argc, char **argv)
         CASE(what_is_not_canonical_is_refused),
         CASE(the_cursor_and_msgpack_agree_on_random_bytes),
         CASE(the_cursor_and_msgpack_agree_on_mutated_bytes),
+        CASE(a_choice_with_zeroes_behind_its_name_is_refused),
         CASE(the_decoder_and_msgpack_read_the_same_values),
         CASE(hostile_counts_are_refused_without_memory),
         CASE(hostile_nesting_is_refused_without_memory),

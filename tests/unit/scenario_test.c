@@ -52,7 +52,7 @@ static int on_row(void *context, const struct scenario_row *row)
     return heard->count == heard->stop_at ? 7 : 0;
 }
 
-static char folder[] = "/tmp/scenario_test.XXXXXX";
+static char folder[64];
 
 static void write_file(const char *name, const char *content, size_t size)
 {
@@ -401,6 +401,9 @@ static void remove_folder(void)
 
 int main(int argc, char **argv)
 {
+    const char *parent = getenv("TMPDIR");
+
+    snprintf(folder, sizeof folder, "%s/scenario_test.XXXXXX", parent == NULL ? "/tmp" : parent);
     ENSURE(mkdtemp(folder) != NULL);
     atexit(remove_folder);
     return run_cases(cases, COUNT_OF(cases), argc, argv);

@@ -1,6 +1,7 @@
 #include "workers/allocate/facts.h"
 
 #include "core/match/rules.h"
+#include "core/plan/explain.h"
 
 static struct bytes text_of(const struct market *market, uint32_t number)
 {
@@ -138,7 +139,7 @@ static const char *reason_of(const struct allocate *allocate, const struct match
 {
     bool is_closed = plan_is_excluded(allocate->plan, need, offer);
 
-    return match->reason == MATCH_POSSIBLE && is_closed ? "closed_by_party"
+    return match->reason == MATCH_POSSIBLE && is_closed ? explain_rule_name(MATCH_POSSIBLE)
                                                         : match_reason_name(match->reason);
 }
 
@@ -191,6 +192,7 @@ struct share_row share_facts(const struct allocate *allocate, uint64_t number)
         .quantity = (uint64_t)assignment->quantity,
         .cost = assignment->cost,
         .kilometres = assignment->kilometres,
+        .made = assignment->day,
         .arrival = assignment->arrival,
     };
 }

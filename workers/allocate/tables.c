@@ -5,6 +5,7 @@
 
 #define WORD_MAX 32
 #define PAIRS_MAX 10
+#define LIST_MAX 32
 #define SHARES_MAX PROTO_LIST_COUNT_MAX
 
 #define WORD(record, member, key, ...)                                                             \
@@ -139,10 +140,76 @@ static const struct field share_fields[] = {
     UNITS(share_row, quantity, "quantity", .text = "Units."),
     UINT(share_row, cost, "cost", 0, INT64_MAX, .text = "Of a unit."),
     UINT(share_row, kilometres, "kilometres", 0, INT64_MAX, .text = "Distance."),
+    DAY(share_row, made, "made", .text = "Day by which it is made."),
     DAY(share_row, arrival, "arrival", .text = "Day it arrives."),
 };
 const struct message SHARE_ROW =
     MESSAGE("share", share_row, share_fields, .text = "An assignment of the need.");
+
+#define CHANGE(record, member, key, ...)                                                           \
+    FIELD(key, FIELD_INT, record, member, int64_t, .min = INT64_MIN, .max = INT64_MAX, __VA_ARGS__)
+#define MAYBE_ID(record, member, key, ...) TEXT(record, member, key, 0, ID_SIZE_MAX, __VA_ARGS__)
+
+static const struct field effect_fields[] = {
+    WORD(effect_row, end, "end", .text = "\"need\", \"free\", \"swap\" or \"nothing\""),
+    MAYBE_ID(effect_row, offer, "offer", .text = "Where it ends."),
+    MAYBE_ID(effect_row, need, "need", .text = "Who loses or wins a unit."),
+    MAYBE_ID(effect_row, party, "party", .text = "Whose need it is."),
+    UINT(effect_row, class_number, "class", 0, INT64_MAX, .text = "Of that unit."),
+    UINT(effect_row, tranche, "tranche", 0, INT64_MAX, .text = "Of that unit, from 1."),
+    CHANGE(effect_row, cost, "cost", .text = "Of all moves, less what they save."),
+    UINT(effect_row, moves, "moves", 0, INT64_MAX, .text = "Needs that move on the way."),
+};
+const struct message EFFECT_ROW =
+    MESSAGE("effect", effect_row, effect_fields, .text = "What one unit sets off.");
+
+static const struct field price_fields[] = {
+    ID(price_row, offer, "offer", .text = "Offer."),
+    DAY(price_row, made, "made", .text = "Day by which the unit is made."),
+    LIST(price_row, effect, "effect", EFFECT_ROW, 1, 1, .text = "What one unit more would do."),
+};
+const struct message PRICE_ROW =
+    MESSAGE("price", price_row, price_fields, .text = "A scarce offer.");
+
+static const struct field option_fields[] = {
+    ID(option_row, offer, "offer", .text = "Offer."),
+    ID(option_row, party, "party", .text = "Who gives."),
+    UINT(option_row, cost, "cost", 0, INT64_MAX, .text = "Of a unit, all terms."),
+    UINT(option_row, kilometres, "kilometres", 0, INT64_MAX, .text = "Distance."),
+    DAY(option_row, made, "made", .text = "Day by which it would be made."),
+    DAY(option_row, arrival, "arrival", .text = "Day it would arrive."),
+    CHANGE(option_row, plan_cost, "plan_cost", .text = "What the plan would cost more in all."),
+    LIST(option_row, effect, "effect", EFFECT_ROW, 1, 1, .text = "What taking it would set off."),
+};
+const struct message OPTION_ROW =
+    MESSAGE("option", option_row, option_fields, .text = "Another way to a unit.");
+
+static const struct field tranche_fields[] = {
+    UNITS(tranche_row, tranche, "tranche", .text = "Number, from 1."),
+    UNITS(tranche_row, units, "units", .text = "Units of it."),
+    UNITS(tranche_row, served, "served", .text = "Units that the need gets."),
+};
+const struct message TRANCHE_ROW =
+    MESSAGE("tranche", tranche_row, tranche_fields, .text = "A tranche of the need.");
+
+static const struct field failure_fields[] = {
+    WORD(failure_row, reason, "reason", .text = "What fails."),
+    UNITS(failure_row, offers, "offers", .text = "How many offers."),
+    ID(failure_row, nearest, "nearest", .text = "The offer that misses it by least,"),
+    UINT(failure_row, days, "days", 0, INT64_MAX, .text = "by so many days"),
+    UINT(failure_row, units, "units", 0, INT64_MAX, .text = "or units,"),
+    MAYBE_ID(failure_row, rule, "rule", .text = "or by which rule,"),
+    LABEL(failure_row, code, "code", .text = "a norm's code,"),
+    DAY(failure_row, from, "from", .text = "and from which day on it would pass."),
+};
+const struct message FAILURE_ROW =
+    MESSAGE("failure", failure_row, failure_fields, .text = "Offers that are not possible.");
+
+static const struct field rule_fields[] = {
+    WORD(rule_row, rule, "rule", .text = "The reason that would be given if it failed."),
+    FLAG(rule_row, holds, "holds", .required = true, .absent = -1, .text = "Whether it holds."),
+};
+const struct message RULE_ROW = MESSAGE("rule", rule_row, rule_fields, .text = "A rule.");
 
 static const struct field explained_fields[] = {
     WORD(explained, t, "t", .text = "\"need\", \"pair\" or \"assignment\""),
@@ -152,5 +219,16 @@ static const struct field explained_fields[] = {
     LIST(explained, answered, "assignment", SHARE_ROW, 0, 1, .text = "The assignment asked for."),
     UINT(explained, rank, "rank", 0, INT64_MAX, .text = "Its place among possible offers."),
     UINT(explained, possible, "possible", 0, INT64_MAX, .text = "Possible offers."),
+    WORD(explained, cause, "cause", .text = "Why the need gets no more."),
+    TEXT(explained, rule, "rule", 0, WORD_MAX, .text = "What most offers fail."),
+    MAYBE_ID(explained, scarce, "scarce", .text = "Offer of the cheapest unit more,"),
+    LIST(explained, displaced, "displaced", EFFECT_ROW, 0, 1, .text = "and what taking it does."),
+    LIST(explained, tranches, "tranches", TRANCHE_ROW, 0, LIST_MAX, .text = "Of the need."),
+    LIST(explained, failures, "failures", FAILURE_ROW, 0, LIST_MAX, .text = "Most offers first."),
+    LIST(explained, alternatives, "alternatives", OPTION_ROW, 0, LIST_MAX, .text = "Best first."),
+    MAYBE_ID(explained, instead_of, "instead_of", .text = "The offer they stand in for."),
+    LIST(explained, freed, "freed", EFFECT_ROW, 0, 1, .text = "Where its unit would go."),
+    LIST(explained, prices, "prices", PRICE_ROW, 0, LIST_MAX, .text = "Scarce offers."),
+    LIST(explained, rules, "rules", RULE_ROW, 0, LIST_MAX, .text = "Of the pair."),
 };
 const struct message EXPLAINED = MESSAGE("explained", explained, explained_fields, .text = "Why.");

@@ -114,20 +114,83 @@ struct share_row { /* An assignment of the need. */
     uint64_t quantity;
     uint64_t cost;
     uint64_t kilometres;
+    int64_t made; /* By this day; DAY_NONE of a stock. */
     int64_t arrival;
 };
 
+/* What one unit more or less somewhere sets off (core/flow/ripple.h), up to its end. */
+struct effect_row {
+    struct bytes end;   /* "need", "free", "swap" (the unit that is given back), "nothing" */
+    struct bytes offer; /* Where it ends, */
+    struct bytes need;  /* and at "need", who loses or wins a unit of it, */
+    struct bytes party;
+    uint64_t class_number; /* and of which class and tranche. */
+    uint64_t tranche;
+    int64_t cost;   /* Of all moves, less what they save. */
+    uint64_t moves; /* Needs on the way that get a unit from elsewhere then. */
+};
+
+struct price_row { /* What one unit more of an offer would do. */
+    struct bytes offer;
+    int64_t made;              /* By this day; DAY_NONE of a stock. */
+    struct record_list effect; /* One struct effect_row. */
+};
+
+struct option_row { /* Where a unit could come from as well. */
+    struct bytes offer;
+    struct bytes party;
+    uint64_t cost; /* Of a unit. */
+    uint64_t kilometres;
+    int64_t made; /* By this day; DAY_NONE of a stock. */
+    int64_t arrival;
+    int64_t plan_cost;         /* What the plan would cost more in all. */
+    struct record_list effect; /* One struct effect_row. */
+};
+
+struct tranche_row {
+    uint64_t tranche; /* From 1. */
+    uint64_t units;
+    uint64_t served;
+};
+
+struct failure_row {     /* Offers that fail the same rule. */
+    struct bytes reason; /* A word of pair_row.reason. */
+    uint64_t offers;
+    struct bytes nearest; /* Which misses it by least, */
+    uint64_t days;        /* and by how many days */
+    uint64_t units;       /* or units, */
+    struct bytes rule;    /* or by which substitute, exclusion or norm, */
+    struct bytes code;    /* the norm's code, */
+    int64_t from;         /* and from which day on it would pass. */
+};
+
+struct rule_row {
+    struct bytes rule; /* The reason that would be given if it failed. */
+    bool holds;
+};
+
 struct explained {
-    struct bytes t;              /* "need", "pair", "assignment" */
-    struct record_list need;     /* One struct need_row. */
-    struct record_list shares;   /* What the need gets, by assignment number. */
-    struct record_list pairs;    /* Candidates, best first; one for a pair or an assignment. */
-    struct record_list answered; /* The assignment asked for. */
-    uint64_t rank;               /* Its place among the need's possible offers by cost, from 1. */
-    uint64_t possible;           /* How many offers are possible. */
+    struct bytes t;               /* "need", "pair", "assignment" */
+    struct record_list need;      /* One struct need_row. */
+    struct record_list shares;    /* What the need gets, by assignment number. */
+    struct record_list pairs;     /* Candidates, best first; one for a pair or an assignment. */
+    struct record_list answered;  /* The assignment asked for. */
+    uint64_t rank;                /* Its place among the need's possible offers by cost, from 1. */
+    uint64_t possible;            /* How many offers are possible. */
+    struct bytes cause;           /* Why the need gets no more: a word of explain_cause_name. */
+    struct bytes rule;            /* At "not_possible": what most offers fail. */
+    struct bytes scarce;          /* At a scarce cause: the offer of the cheapest unit, */
+    struct record_list displaced; /* and what taking one unit of it would set off. */
+    struct record_list tranches;  /* struct tranche_row */
+    struct record_list failures;  /* struct failure_row, most offers first. */
+    struct record_list alternatives; /* struct option_row, best first. */
+    struct bytes instead_of;   /* They stand in for a unit of this offer; empty: one unit more. */
+    struct record_list freed;  /* Where that unit would go then. */
+    struct record_list prices; /* struct price_row, of scarce offers. */
+    struct record_list rules;  /* struct rule_row, of a pair or an assignment. */
 };
 
 extern const struct message NEED_ROW, OFFER_ROW, PARTY_ROW, PRODUCT_ROW, DATED_ROW, PAIR_ROW,
-    SHARE_ROW, EXPLAINED;
+    SHARE_ROW, EFFECT_ROW, PRICE_ROW, OPTION_ROW, TRANCHE_ROW, FAILURE_ROW, RULE_ROW, EXPLAINED;
 
 #endif

@@ -1,0 +1,443 @@
+/*
+ * ripple.c - shortest paths from all ends of ripples back to the sources, by Dijkstra's algorithm.
+ *
+ * With prices y and values v(m) = c(m,s) + y(s) of the sinks m that s serves, let D(s) be what the
+ * ripple of a unit taken from s costs beyond y(s):
+ *
+ *     free        D(s) = 0                                  s has units left; its price is 0
+ *     give up     D(s) = last_weight(m) - v(m)              for a sink m that s serves
+ *     spared      D(s) = worth - y(s)
+ *     move        D(s) = c(m,t) + y(t) - v(m) + D(t)        for a sink m that s serves
+ *
+ *     wait        D(s) = y(t) - y(s) + D(t)                 for t before s, or after it where units
+ * of s wait
+ *
+ * and what the ripple of a unit added to s saves less than y(s):
+ *
+ *     kept        D(s) = y(s)
+ *     take        D(s) = c(m,s) + y(s) - next_weight(m)
+ *     move        D(s) = c(m,s) + y(s) - v(m) + D(t)        for a sink m that t serves
+ *     wait        D(s) = y(s) - y(t) + D(t)                 for t after s, or before it where units
+ *                                                           wait for s
+ *
+ * Each source has two labels: the best way to any end, and the best way to the end at another sink,
+ * so that who asks can be left out as an end. Moves cost at least 0, since the flow is optimal, so
+ * the labels become final in ascending order. Of equal ways the one with fewest moves wins, then
+ * the one that is found first in the order of numbers. First the sources that ripples can reach
+ * from those asked for are listed: only their ends count, and a network of many products is not
+ * walked for one of them.
+ */
+#include "core/flow/ripple.h"
+#include "core/flow/search.h"
+
+#include <stdlib.h>
+
+struct label {
+    int64_t key;          /* D and, below it, the moves to the end (search.h). */
+    uint32_t next_source; /* Where the first move leads, and to which of its labels. */
+    uint8_t next_label;
+    bool is_set;
+    bool is_final;
+    bool is_end;    /* No move. */
+    uint32_t mover; /* The sink that moves. */
+    struct ripple ripple;
+};
+
+/* The best ripple, and the best one that ends at another sink. */
+#define LABEL_COUNT 2
+struct labels {
+    struct label items[LABEL_COUNT];
+    bool is_listed;
+};
+
+struct ripples {
+    enum ripple_kind kind;
+    uint32_t source_count;
+    struct labels *labels; /* By source. */
+};
+
+struct walk {
+    const struct flow *flow;
+    const struct ripple_question *question;
+    struct labels *labels;
+    struct numbers listed;
+    struct heap_item *heap;
+    size_t heap_capacity;
+    size_t heap_count;
+};
+
+static bool is_before(struct heap_item left, struct heap_item right)
+{
+    return left.key != right.key ? left.key < right.key : left.source < right.source;
+}
+
+static void heap_push(struct walk *walk, struct heap_item item)
+{
+    GROW(walk->heap, walk->heap_capacity, walk->heap_count + 1);
+    size_t index = walk->heap_count++;
+
+    for (; index > 0 && is_before(item, walk->heap[(index - 1) / 2]); index = (index - 1) / 2) {
+        walk->heap[index] = walk->heap[(index - 1) / 2];
+    }
+    walk->heap[index] = item;
+}
+
+static struct heap_item heap_pop(struct walk *walk)
+{
+    struct heap_item first = walk->heap[0];
+    struct heap_item last = walk->heap[--walk->heap_count];
+    size_t index = 0;
+
+    for (size_t child = 1; child < walk->heap_count; child = 2 * index + 1) {
+        if (child + 1 < walk->heap_count && is_before(walk->heap[child + 1], walk->heap[child])) {
+            child++;
+        }
+        if (!is_before(walk->heap[child], last)) {
+            break;
+        }
+        walk->heap[index] = walk->heap[child];
+        index = child;
+    }
+    walk->heap[index] = last;
+    return first;
+}
+
+static int64_t price_of(const struct walk *walk, uint32_t source)
+{
+    return walk->flow->nodes[source].price;
+}
+
+/* The label of the source that a ripple to the end `sink` may have: that of the same end, else one
+ * that is not set, else the dearer one. */
+static struct label *label_for(struct labels *labels, uint32_t sink)
+{
+    struct label *chosen = &labels->items[0];
+
+    for (size_t i = 0; i < LABEL_COUNT; i++) {
+        struct label *label = &labels->items[i];
+        if (label->is_set && label->ripple.sink == sink) {
+            return label;
+        }
+        if (chosen->is_set && (!label->is_set || label->key > chosen->key)) {
+            chosen = label;
+        }
+    }
+    return chosen;
+}
+
+static void improve(struct walk *walk, uint32_t source, struct label fresh)
+{
+    struct labels *labels = &walk->labels[source];
+    struct label *label = label_for(labels, fresh.ripple.sink);
+
+    if (labels->is_listed && !label->is_final && (!label->is_set || fresh.key < label->key)) {
+        *label = fresh;
+        label->is_set = true;
+        heap_push(walk, (struct heap_item){.key = fresh.key, .source = source});
+    }
+}
+
+static void offer_end(struct walk *walk, uint32_t source, int64_t distance, struct ripple ripple)
+{
+    ripple.source = source;
+    improve(walk, source,
+            (struct label){.key = key_of(distance), .is_end = true, .ripple = ripple});
+}
+
+/* A label that has just become final, to those whose first move can lead there. */
+struct front {
+    uint32_t source;
+    uint8_t label;
+};
+
+static void offer_move(struct walk *walk, uint32_t source, int64_t step, struct front front,
+                       uint32_t mover)
+{
+    const struct label *next = &walk->labels[front.source].items[front.label];
+
+    if (source != front.source) {
+        improve(walk, source,
+                (struct label){.key = key_next(next->key) + key_of(step),
+                               .next_source = front.source,
+                               .next_label = front.label,
+                               .mover = mover,
+                               .ripple = next->ripple});
+    }
+}
+
+/* Ends. */
+
+static void end_taken(struct walk *walk, uint32_t number)
+{
+    const struct source *source = &walk->flow->sources[number];
+    struct ripple ripple = {.end = RIPPLE_FREE, .sink = FLOW_NONE};
+
+    if (source->free > 0) {
+        offer_end(walk, number, 0, ripple);
+    }
+    for (uint32_t i = 0; i < source->holder_count; i++) {
+        struct link holder = source->holders[i];
+        int64_t weight = walk->flow->sinks[holder.number].last_weight;
+        ripple = (struct ripple){.end = RIPPLE_SINK, .sink = holder.number, .weight = weight};
+        if (holder.number != walk->question->still) {
+            offer_end(walk, number, weight - holder.cost - price_of(walk, number), ripple);
+        }
+    }
+    if (number == walk->question->spared) {
+        ripple = (struct ripple){.end = RIPPLE_SPARED, .sink = FLOW_NONE};
+        offer_end(walk, number, walk->question->worth - price_of(walk, number), ripple);
+    }
+}
+
+static void end_added(struct walk *walk, uint32_t number)
+{
+    const struct source *source = &walk->flow->sources[number];
+    struct ripple ripple = {.end = RIPPLE_FREE, .sink = FLOW_NONE};
+
+    offer_end(walk, number, price_of(walk, number), ripple);
+    for (uint32_t i = 0; i < source->link_count; i++) {
+        struct link link = source->links[i];
+        int64_t weight = walk->flow->sinks[link.number].next_weight;
+        ripple = (struct ripple){.end = RIPPLE_SINK, .sink = link.number, .weight = weight};
+        if (weight > 0 && link.number != walk->question->still) {
+            offer_end(walk, number, link.cost + price_of(walk, number) - weight, ripple);
+        }
+    }
+}
+
+/* Moves, found from where they lead to. */
+
+static void move_taken(struct walk *walk, struct front front)
+{
+    const struct source *source = &walk->flow->sources[front.source];
+
+    for (uint32_t i = 0; i < source->link_count; i++) {
+        struct link link = source->links[i];
+        const struct sink *sink = &walk->flow->sinks[link.number];
+        if (link.number == walk->question->still || sink->share_count == 0) {
+            continue;
+        }
+        int64_t step = link.cost + price_of(walk, front.source) - sink_value(walk->flow, sink);
+        for (uint32_t j = 0; j < sink->share_count; j++) {
+            offer_move(walk, sink->shares[j].source, step, front, link.number);
+        }
+    }
+}
+
+static void move_added(struct walk *walk, struct front front)
+{
+    const struct source *source = &walk->flow->sources[front.source];
+
+    for (uint32_t i = 0; i < source->holder_count; i++) {
+        uint32_t number = source->holders[i].number;
+        const struct sink *sink = &walk->flow->sinks[number];
+        int64_t value = sink_value(walk->flow, sink);
+        for (uint32_t j = 0; number != walk->question->still && j < sink->link_count; j++) {
+            struct link link = sink->links[j];
+            offer_move(walk, link.number, link.cost + price_of(walk, link.number) - value, front,
+                       number);
+        }
+    }
+}
+
+static void wait_taken(struct walk *walk, struct front front)
+{
+    const struct source *source = &walk->flow->sources[front.source];
+    int64_t price = price_of(walk, front.source);
+
+    if (source->next != FLOW_NONE) {
+        offer_move(walk, source->next, price - price_of(walk, source->next), front, FLOW_NONE);
+    }
+    if (waits_from(walk->flow, source->previous)) {
+        offer_move(walk, source->previous, price - price_of(walk, source->previous), front,
+                   FLOW_NONE);
+    }
+}
+
+static void wait_added(struct walk *walk, struct front front)
+{
+    const struct source *source = &walk->flow->sources[front.source];
+    int64_t price = price_of(walk, front.source);
+
+    if (source->previous != FLOW_NONE) {
+        offer_move(walk, source->previous, price_of(walk, source->previous) - price, front,
+                   FLOW_NONE);
+    }
+    if (source->waiting > 0) {
+        offer_move(walk, source->next, price_of(walk, source->next) - price, front, FLOW_NONE);
+    }
+}
+
+/* Where ripples can run. */
+
+static void list(struct walk *walk, uint32_t source)
+{
+    if (source < walk->flow->source_count && !walk->labels[source].is_listed) {
+        walk->labels[source].is_listed = true;
+        numbers_add(&walk->listed, source);
+    }
+}
+
+static void list_beyond_taken(struct walk *walk, const struct source *source)
+{
+    list(walk, source->previous);
+    list(walk, source->waiting > 0 ? source->next : FLOW_NONE);
+    for (uint32_t i = 0; i < source->holder_count; i++) {
+        const struct sink *sink = &walk->flow->sinks[source->holders[i].number];
+        for (uint32_t j = 0; j < sink->link_count; j++) {
+            list(walk, sink->links[j].number);
+        }
+    }
+}
+
+static void list_beyond_added(struct walk *walk, const struct source *source)
+{
+    list(walk, source->next);
+    list(walk, waits_from(walk->flow, source->previous) ? source->previous : FLOW_NONE);
+    for (uint32_t i = 0; i < source->link_count; i++) {
+        const struct sink *sink = &walk->flow->sinks[source->links[i].number];
+        for (uint32_t j = 0; j < sink->share_count; j++) {
+            list(walk, sink->shares[j].source);
+        }
+    }
+}
+
+static void list_all(struct walk *walk)
+{
+    const struct ripple_question *question = walk->question;
+    uint32_t count =
+        question->sources == NULL ? walk->flow->source_count : (uint32_t)question->source_count;
+
+    for (uint32_t i = 0; i < count; i++) {
+        list(walk, question->sources == NULL ? i : question->sources[i]);
+    }
+    for (size_t i = 0; i < walk->listed.count; i++) {
+        const struct source *source = &walk->flow->sources[walk->listed.items[i]];
+        if (question->kind == RIPPLE_TAKEN) {
+            list_beyond_taken(walk, source);
+        } else {
+            list_beyond_added(walk, source);
+        }
+    }
+}
+
+/* What the moves of the source's ripple cost, from what it costs or saves in all. */
+static int64_t cost_of(const struct walk *walk, uint32_t source, const struct label *label)
+{
+    int64_t price = price_of(walk, source);
+    int64_t distance = key_distance(label->key);
+
+    if (walk->question->kind == RIPPLE_ADDED) {
+        return label->ripple.weight - (price - distance);
+    }
+    int64_t forgone = label->ripple.end == RIPPLE_SPARED ? walk->question->worth : 0;
+    return price + distance - label->ripple.weight - forgone;
+}
+
+static void finish(struct walk *walk, struct front front)
+{
+    struct label *label = &walk->labels[front.source].items[front.label];
+
+    label->is_final = true;
+    label->ripple.cost = cost_of(walk, front.source, label);
+    if (walk->question->kind == RIPPLE_TAKEN) {
+        wait_taken(walk, front);
+        move_taken(walk, front);
+    } else {
+        wait_added(walk, front);
+        move_added(walk, front);
+    }
+}
+
+/* An item of the heap whose label has improved since finds none of its key. */
+static void run(struct walk *walk)
+{
+    while (walk->heap_count > 0) {
+        struct heap_item item = heap_pop(walk);
+        for (uint8_t i = 0; i < LABEL_COUNT; i++) {
+            const struct label *label = &walk->labels[item.source].items[i];
+            if (label->is_set && !label->is_final && label->key == item.key) {
+                finish(walk, (struct front){.source = item.source, .label = i});
+                break;
+            }
+        }
+    }
+}
+
+void ripples_open(const struct flow *flow, const struct ripple_question *question,
+                  struct ripples **ripples)
+{
+    struct ripples *opened = memory_take(1, sizeof *opened);
+    struct walk walk = {.flow = flow, .question = question};
+
+    opened->kind = question->kind;
+    opened->source_count = flow->source_count;
+    opened->labels = memory_take((size_t)flow->source_count + 1, sizeof *opened->labels);
+    walk.labels = opened->labels;
+    list_all(&walk);
+    for (size_t i = 0; i < walk.listed.count; i++) {
+        if (question->kind == RIPPLE_TAKEN) {
+            end_taken(&walk, walk.listed.items[i]);
+        } else {
+            end_added(&walk, walk.listed.items[i]);
+        }
+    }
+    run(&walk);
+    free(walk.listed.items);
+    free(walk.heap);
+    *ripples = opened;
+}
+
+void ripples_close(struct ripples *ripples)
+{
+    if (ripples != NULL) {
+        free(ripples->labels);
+        free(ripples);
+    }
+}
+
+/* The cheapest one that does not end at the sink `other_than`, or NULL. */
+static const struct label *best_label(const struct ripples *ripples, uint32_t source,
+                                      uint32_t other_than)
+{
+    const struct label *best = NULL;
+
+    for (size_t i = 0; source < ripples->source_count && i < LABEL_COUNT; i++) {
+        const struct label *label = &ripples->labels[source].items[i];
+        bool is_other = label->ripple.end != RIPPLE_SINK || label->ripple.sink != other_than;
+        if (label->is_final && is_other && (best == NULL || label->key < best->key)) {
+            best = label;
+        }
+    }
+    return best;
+}
+
+struct ripple ripples_get(const struct ripples *ripples, uint32_t source, uint32_t other_than)
+{
+    const struct label *label = best_label(ripples, source, other_than);
+
+    if (label == NULL) {
+        return (struct ripple){.end = RIPPLE_IMPOSSIBLE, .source = source, .sink = FLOW_NONE};
+    }
+    return label->ripple;
+}
+
+size_t ripples_moves(const struct ripples *ripples, uint32_t source, uint32_t other_than,
+                     struct ripple_move *moves, size_t room)
+{
+    const struct label *label = best_label(ripples, source, other_than);
+    size_t count = 0;
+
+    for (; label != NULL && !label->is_end; count++) {
+        uint32_t next = label->next_source;
+        bool is_taken = ripples->kind == RIPPLE_TAKEN;
+        if (count < room) {
+            moves[count] = (struct ripple_move){.sink = label->mover,
+                                                .from = is_taken ? source : next,
+                                                .to = is_taken ? next : source};
+        }
+        label = &ripples->labels[next].items[label->next_label];
+        source = next;
+    }
+    return count;
+}
