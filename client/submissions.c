@@ -15,6 +15,8 @@
  */
 #include "client/connection.h"
 
+#include "core/base/mutant.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -546,11 +548,11 @@ void submissions_process(struct maillon *connection)
     if (submissions->link == NULL) {
         return;
     }
-    if (link_refresh(submissions->link)) {
+    if (link_refresh(submissions->link) && !MUTANT(28)) {
         requeue_sent(submissions, NO_DEADLINE);
     }
     receive_answers(connection);
-    requeue_sent(submissions, connection->now_ms);
+    requeue_sent(submissions, MUTANT(29) ? 0 : connection->now_ms);
     requeue_later(submissions, connection->now_ms);
     send_queued(connection);
 }

@@ -11,6 +11,7 @@
  */
 #include "node/process.h"
 
+#include "node/clock.h"
 #include "node/committer.h"
 #include "node/control.h"
 #include "node/feed.h"
@@ -53,7 +54,7 @@ struct process {
     struct timer *tick;
     struct timer *wake;
     uint64_t wake_ms; /* The earliest wish; TIME_NONE for none. */
-    uint64_t clock_ms;
+    struct clock clock;
     struct journal_space space;
     uint64_t space_asked_ms;
     bool is_over;
@@ -96,15 +97,19 @@ static void pace(struct process *process)
 
 /* --- The world as the stage and the role see it ---------------------------------------- */
 
+static uint64_t system_ms(clockid_t which)
+{
+    struct timespec now;
+
+    clock_gettime(which, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static uint64_t world_now_ms(void *context)
 {
     struct process *process = context;
-    struct timespec now;
 
-    clock_gettime(CLOCK_REALTIME, &now);
-    process->clock_ms =
-        max_u64(process->clock_ms, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
-    return process->clock_ms;
+    return clock_now_ms(&process->clock, system_ms(CLOCK_REALTIME), system_ms(CLOCK_MONOTONIC));
 }
 
 static uint64_t space_free(const struct journal_space *space)

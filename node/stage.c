@@ -13,6 +13,7 @@
  */
 #include "node/stage.h"
 
+#include "core/base/mutant.h"
 #include "proto/messages.h"
 
 #include <stdlib.h>
@@ -96,7 +97,7 @@ static uint64_t source_time_ms(struct stage *stage)
 {
     const struct world *world = stage->options.world;
 
-    stage->source_ms = max_u64(stage->source_ms, world->now_ms(world->context));
+    stage->source_ms = max_u64(MUTANT(7) ? 0 : stage->source_ms, world->now_ms(world->context));
     return stage->source_ms;
 }
 
@@ -188,7 +189,9 @@ static void ask(struct stage *stage)
 {
     uint64_t now = now_ms(stage);
 
-    if (stage->upstream.asked_ms == 0 || now >= stage->upstream.asked_ms + ASK_AGAIN_MS) {
+    bool is_time = now >= stage->upstream.asked_ms + ASK_AGAIN_MS && !MUTANT(33);
+
+    if (stage->upstream.asked_ms == 0 || is_time) {
         stage->upstream.asked_ms = now;
         world_of(stage)->ask(world_of(stage)->context, 0, stage->upstream.next);
     }
@@ -215,8 +218,8 @@ static bool is_checkpoint_due(const struct stage *stage)
     uint64_t since =
         taken - (stage->options.role->is_source ? stage->checkpoint_own : stage->checkpoint_taken);
 
-    return is_settled(stage) && (since >= stage->options.checkpoint_entries ||
-                                 (stage->state == STAGE_STOPPING && since > 0));
+    return (is_settled(stage) || MUTANT(12)) && (since >= stage->options.checkpoint_entries ||
+                                                 (stage->state == STAGE_STOPPING && since > 0));
 }
 
 static void add_checkpoint(struct stage *stage)
@@ -226,6 +229,7 @@ static void add_checkpoint(struct stage *stage)
     stage->options.role->save(stage->options.state, &(struct rows_out){.batch = batch});
     stage->checkpoint_own = stage->next_seq - 1;
     stage->checkpoint_taken = stage->upstream.next - 1;
+    stage->checkpoint_taken -= MUTANT(13) && stage->checkpoint_taken > 0;
     put_pair_row(batch, checkpoint_key, stage->checkpoint_own, stage->checkpoint_taken);
     batch->is_checkpoint = true;
 }
@@ -239,6 +243,7 @@ static void add_trim(struct stage *stage)
         return;
     }
     uint64_t upto = min_u64(stage->checkpoint_own - keep, stage->head.last);
+    upto = MUTANT(31) ? stage->head.last : upto;
     if (upto >= stage->head.oldest) {
         stage->open->trim_upto = min_u64(upto, stage->head.oldest - 1 + BATCH_TRIM_COUNT_MAX);
     }
@@ -273,7 +278,7 @@ static void hand_over(struct stage *stage)
     add_trim(stage);
     stage->cursor_saved = stage->upstream.next - 1;
     stage->committed_ms = now_ms(stage);
-    put_pair_row(batch, cursor_key, stage->upstream.epoch, stage->cursor_saved);
+    put_pair_row(batch, cursor_key, stage->upstream.epoch, stage->cursor_saved - MUTANT(9));
 
     stage->committing = batch;
     stage->open = batch == &stage->batches[0] ? &stage->batches[1] : &stage->batches[0];
@@ -312,7 +317,7 @@ void stage_committed(struct stage *stage, struct batch *batch, enum status statu
 {
 
     ENSURE(batch == stage->committing);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK && !MUTANT(8)) {
         fail(stage, status == STATUS_FULL
                         ? "the journal is full: nothing more can be taken in; make room and restart"
                         : "a commit failed, its outcome is unknown: restart to find out");
@@ -372,7 +377,8 @@ static void compare_open(struct stage *stage)
 
     for (size_t i = 0; i < stage->open->entry_count; i++) {
         if (stage->compare_next > stage->head.last || next_expected(stage, &stored) != STATUS_OK ||
-            !is_same_entry(&stage->open->entries[i], batch_body(stage->open, i), &stored)) {
+            (!is_same_entry(&stage->open->entries[i], batch_body(stage->open, i), &stored) &&
+             !MUTANT(14))) {
             fail(stage, "replay gives other entries than the journal holds: "
                         "it is damaged, or another version wrote it; verify it");
             return;
@@ -446,11 +452,11 @@ static void work_off(struct stage *stage)
             break;
         }
         stage->upstream.last_known = max_u64(stage->upstream.last_known, entry.seq);
-        if (entry.seq > stage->upstream.next) {
+        if (entry.seq > stage->upstream.next && !MUTANT(10)) {
             stage->inbox_left = (struct bytes){0};
             break;
         }
-        if (entry.seq == stage->upstream.next) {
+        if (entry.seq == stage->upstream.next || MUTANT(10) || MUTANT(11)) {
             take(stage, &entry);
         }
     }

@@ -18,7 +18,7 @@ struct parcel; /* Bytes that can be sent to many peers without a copy each. */
 struct world {
     void *context; /* Handed back as the first argument. */
 
-    /* Milliseconds since 1970. Never goes back. */
+    /* Milliseconds since 1970. Neither goes back nor stands still, whatever the clock is set to. */
     uint64_t (*now_ms)(void *context);
 
     /* Bytes that may still be written: what the disk or the map has left, whichever is less. */

@@ -8,6 +8,7 @@
 #include "brokers/dispatch/dispatch.h"
 
 #include "brokers/dispatch/state.h"
+#include "core/base/mutant.h"
 #include "node/reply.h"
 
 #include <stdlib.h>
@@ -334,7 +335,7 @@ static void save(void *state, struct rows_out *rows)
     struct dirty_list *dirty = &dispatch->view.dirty_streams;
 
     save_assignments(dispatch, rows);
-    for (size_t i = 0; i < dirty->count; i++) {
+    for (size_t i = 0; i < dirty->count && !MUTANT(25); i++) {
         save_stream(dispatch, dirty->items[i], rows);
     }
     dirty_clear(dirty);

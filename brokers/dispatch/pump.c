@@ -6,6 +6,7 @@
  */
 #include "brokers/dispatch/state.h"
 
+#include "core/base/mutant.h"
 #include "node/reply.h"
 
 #define SENDS_PER_PUMP 512
@@ -212,7 +213,7 @@ static void advance(struct dispatch *dispatch, struct subscriber *subscriber, ui
                     uint64_t event_count)
 {
     subscriber->position = position;
-    subscriber->credit -= event_count;
+    subscriber->credit -= MUTANT(23) ? 0 : event_count;
     dispatch->counters.delivered += event_count;
     dispatch->counters.messages += event_count > 0;
 }
@@ -259,7 +260,7 @@ static void send_events(struct dispatch *dispatch, struct subscriber *subscriber
     bool is_shared = is_worth_sharing(subscriber, &gathered);
     struct parcel *body = make_parcel(dispatch, &gathered, span->last);
     uint64_t first = subscriber->position + 1;
-    if (settle_send(dispatch, subscriber, send_body(dispatch, subscriber, body))) {
+    if (settle_send(dispatch, subscriber, send_body(dispatch, subscriber, body)) || MUTANT(22)) {
         advance(dispatch, subscriber, gathered.position, gathered.count);
     }
     if (is_shared) {

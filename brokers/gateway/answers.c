@@ -1,5 +1,6 @@
 #include "brokers/gateway/answers.h"
 
+#include "core/base/mutant.h"
 #include "node/reply.h"
 
 #include <stdlib.h>
@@ -128,8 +129,9 @@ static void repeat_result(const struct verdict *verdict, const struct world *wor
         result->retry_after_ms = RETRY_MS;
         return;
     }
-    if (!bytes_equal(intake.id, id) || entry.kind != verdict->command_kind ||
-        hash_bytes(intake.body.data, intake.body.size) != verdict->body_hash) {
+    bool is_other = entry.kind != verdict->command_kind ||
+                    hash_bytes(intake.body.data, intake.body.size) != verdict->body_hash;
+    if (!bytes_equal(intake.id, id) || (is_other && !MUTANT(5))) {
         refuse_result(result, &conflict);
         return;
     }

@@ -11,6 +11,7 @@
 #include "brokers/gateway/gateway.h"
 
 #include "brokers/gateway/state.h"
+#include "core/base/mutant.h"
 #include "node/reply.h"
 
 #include <stdlib.h>
@@ -54,7 +55,8 @@ static enum status load_ids(struct gateway *gateway, struct bytes key, struct by
         return STATUS_CORRUPT;
     }
     for (size_t at = 0; at < value.size; at += 8) {
-        ids_add_hash(&gateway->ids, gateway->ids.count + 1, load_u64(value.data + at));
+        uint64_t hash = MUTANT(4) ? 0 : load_u64(value.data + at);
+        ids_add_hash(&gateway->ids, gateway->ids.count + 1, hash);
     }
     gateway->ids_saved = gateway->ids.count;
     return STATUS_OK;
@@ -122,7 +124,7 @@ static void answer_ready(struct gateway *gateway, const struct entry *entries, s
 {
     struct waiting *waiting = answers_first(&gateway->answers);
 
-    while (waiting != NULL && waiting->seq_last <= gateway->durable) {
+    while (waiting != NULL && (waiting->seq_last <= gateway->durable || MUTANT(1))) {
         arena_reset(&gateway->arena);
         if (answers_send(waiting, gateway->world, entries, entry_count, &gateway->arena) !=
             STATUS_OK) {

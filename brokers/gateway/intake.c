@@ -5,6 +5,7 @@
  * everything accepted before it, also in the same message.
  */
 #include "brokers/gateway/state.h"
+#include "core/base/mutant.h"
 #include "core/life/life.h"
 
 #include <stdio.h>
@@ -245,7 +246,7 @@ void intake_take(struct gateway *gateway, const struct submission *submission, s
         refuse_type(submission, &verdict->refusal);
         return;
     }
-    verdict->seq = ids_find(&gateway->ids, submission->id);
+    verdict->seq = MUTANT(2) ? 0 : ids_find(&gateway->ids, submission->id);
     if (verdict->seq != 0) {
         verdict->kind = VERDICT_REPEATED;
         verdict->command_kind = message->kind;
@@ -295,7 +296,8 @@ static void append_own(struct gateway *gateway, const struct message *message,
 void intake_tick(struct gateway *gateway, struct effects *effects)
 {
     uint64_t now = gateway->world->now_ms(gateway->world->context);
-    union command command = {.tick = {.now = max_u64(now, gateway->market->now_ms)}};
+    union command command = {
+        .tick = {.now = MUTANT(32) ? now : max_u64(now, gateway->market->now_ms)}};
 
     append_own(gateway, &TICK, &command, effects);
 }
@@ -328,7 +330,7 @@ enum status intake_restore(struct gateway *gateway, const struct entry *entry)
     if (entry->kind == KIND_RULES_PUT) {
         gateway->rules = command.rules_put;
     }
-    ids_add(&gateway->ids, entry->seq, intake.id);
-    *position_of(gateway, intake.by) = intake.position;
+    ids_add(&gateway->ids, entry->seq, MUTANT(3) ? (struct bytes){0} : intake.id);
+    *position_of(gateway, intake.by) = intake.position - MUTANT(6);
     return STATUS_OK;
 }

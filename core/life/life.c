@@ -11,6 +11,8 @@
  */
 #include "core/life/life.h"
 
+#include "core/base/mutant.h"
+
 #define BY(mover) (1u << (mover))
 #define BY_PLAN BY(MOVER_PLAN)
 #define BY_REQUESTER BY(MOVER_REQUESTER)
@@ -62,10 +64,12 @@ enum status life_move(enum assignment_state state, uint16_t command, enum mover 
 {
     for (size_t i = 0; i < COUNT_OF(moves); i++) {
         const struct move *move = &moves[i];
-        if (move->from != state || move->command != command || !(move->movers & BY(mover))) {
+        bool is_from = move->from == state || (MUTANT(16) && state == ASSIGNMENT_COMMITTED &&
+                                               command == KIND_ASSIGNMENT_DECLINE);
+        if (!is_from || move->command != command || !(move->movers & BY(mover))) {
             continue;
         }
-        if (command == KIND_ASSIGNMENT_ACCEPT && (accepted_by & BY(mover))) {
+        if (command == KIND_ASSIGNMENT_ACCEPT && (accepted_by & BY(mover)) && !MUTANT(17)) {
             return STATUS_INVALID; /* One side cannot commit both. */
         }
         *next = move->to;

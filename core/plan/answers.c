@@ -7,6 +7,8 @@
  */
 #include "core/plan/internal.h"
 
+#include "core/base/mutant.h"
+
 uint64_t plan_assignment_count(const struct plan *plan)
 {
     return plan->assignment_count;
@@ -125,7 +127,7 @@ void plan_commit(struct plan *plan, uint32_t number)
 {
     struct plan_assignment *assignment = &plan->assignments[number];
 
-    plan->needs[assignment->need].fixed += assignment->quantity;
+    plan->needs[assignment->need].fixed += MUTANT(19) ? 0 : assignment->quantity;
     plan->offers[assignment->offer].fixed += assignment->quantity;
     marks_add(&plan->dirty_fixed, assignment->offer);
     if (!plan_is_stock(plan, assignment->offer)) {
@@ -151,7 +153,7 @@ static void give_up(struct plan *plan, uint32_t number, bool was_fixed)
     uint32_t need = assignment->need;
     uint32_t offer = assignment->offer;
 
-    if (was_fixed) {
+    if (was_fixed && !MUTANT(18)) {
         plan->needs[need].fixed -= assignment->quantity;
         plan->offers[offer].fixed -= assignment->quantity;
         plan_unbook(plan, number);

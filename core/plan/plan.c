@@ -3,6 +3,8 @@
  */
 #include "core/plan/internal.h"
 
+#include "core/base/mutant.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -323,6 +325,9 @@ static void fold_offer(struct plan *plan, const struct offer *before, uint32_t o
 {
     const struct offer *known = &plan->market->offers[offer];
 
+    if (MUTANT(20) && before->capacity > known->capacity) {
+        return;
+    }
     if (plan_is_stock(plan, offer)) {
         plan->stock_lead_max = (uint32_t)max_u64(plan->stock_lead_max, known->lead_days);
     }
@@ -348,8 +353,9 @@ static void fold_party(struct plan *plan, const struct party *before, uint32_t n
             marks_add(&plan->touched_needs, need); /* Norms hold for some regions. */
         }
     }
-    if (before->lat == now->lat && before->lon == now->lon && before->region == now->region &&
-        before->country == now->country) {
+    bool is_there = before->lat == now->lat && before->lon == now->lon &&
+                    before->region == now->region && before->country == now->country;
+    if (is_there || MUTANT(34)) {
         return;
     }
     for (uint32_t offer = 0; offer < market->offer_ids.count; offer++) {
@@ -616,7 +622,7 @@ static void fold_market(struct plan *plan, const struct plan_input *input)
     for (size_t i = 0; i < change.affected_need_count; i++) {
         fold_affected(plan, change.affected_needs[i]);
     }
-    for (size_t i = 0; i < change.expired_need_count; i++) {
+    for (size_t i = 0; i < change.expired_need_count && !MUTANT(21); i++) {
         touch_need(plan, change.expired_needs[i], CAUSE_CHANGED);
     }
     for (size_t i = 0; i < change.expired_offer_count; i++) {

@@ -19,6 +19,8 @@
  */
 #include "core/plan/internal.h"
 
+#include "core/base/mutant.h"
+
 #include <stdlib.h>
 
 enum table {
@@ -142,9 +144,10 @@ static void save_share(struct plan *plan, struct target *target, uint32_t number
     struct buffer *value = &target->value;
     size_t arc_count;
     const struct flow_arc *arcs = flow_arcs(plan->flow, number, &arc_count);
+    uint32_t first_excluded = MUTANT(15) ? 0 : need->first_excluded;
     uint32_t excluded_count = 0;
 
-    for (uint32_t at = need->first_excluded; at != 0; at = plan->exclusions[at - 1].next) {
+    for (uint32_t at = first_excluded; at != 0; at = plan->exclusions[at - 1].next) {
         excluded_count++;
     }
     put_u32(value, need->bound);
@@ -156,7 +159,7 @@ static void save_share(struct plan *plan, struct target *target, uint32_t number
         put_u32(value, arcs[i].cost);
         put_u64(value, (uint64_t)arcs[i].units);
     }
-    for (uint32_t at = need->first_excluded; at != 0; at = plan->exclusions[at - 1].next) {
+    for (uint32_t at = first_excluded; at != 0; at = plan->exclusions[at - 1].next) {
         put_u32(value, plan->exclusions[at - 1].offer);
     }
     put_row(target, TABLE_SHARES, number);

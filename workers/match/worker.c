@@ -13,6 +13,7 @@
  */
 #include "workers/match/worker.h"
 
+#include "core/base/mutant.h"
 #include "core/match/market_rows.h"
 #include "proto/messages.h"
 
@@ -297,7 +298,7 @@ static void list_change(struct match_worker *worker, uint16_t kind,
         list_offer(worker, change->number, effects);
     } else if (change->outcome != OUTCOME_CHANGED) {
         return;
-    } else if (kind == KIND_PARTY_PUT && !is_same_place(before, after)) {
+    } else if (kind == KIND_PARTY_PUT && !is_same_place(before, after) && !MUTANT(30)) {
         relist_party(worker, change->number, effects);
     } else if (kind == KIND_PRODUCT_PUT && after->lot < before->lot) {
         relist_product(worker, change->number, before->lot, effects);

@@ -1,0 +1,317 @@
+/*
+ * audit.c - slow looks at everything: the chain of each feed, the plan's own proof, everything
+ * decided again from nothing.
+ */
+#include "brokers/dispatch/dispatch.h"
+#include "tests/sim/model.h"
+#include "workers/allocate/internal.h"
+#include "workers/match/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_SIZE ((size_t)16 * 1024)
+#define AGAIN_SHARE 4 /* One run in so many is decided again. */
+
+/* --- The feeds
+ * ------------------------------------------------------------------------------------ */
+
+/* What became durable since the last look is what it was, in an unbroken chain. */
+static void verify_feed(struct sim *sim, const struct node *node)
+{
+    struct oracle *oracle = sim->oracle;
+    uint64_t *verified = &oracle->feeds[node->number].verified;
+    uint8_t *chain = oracle->feeds[node->number].chain;
+    struct entry entry;
+
+    if (node->storage.flipped_bits != 0) {
+        return;
+    }
+    while (*verified < node->storage.head.last) {
+        struct bytes stored = storage_entry(&node->storage, ++*verified);
+        if (entry_load(&stored, &entry) != STATUS_OK || entry.seq != *verified ||
+            !entry_follows(chain, &entry)) {
+            sim_violated(sim, "feed %u: the chain breaks at entry %llu", node->number,
+                         (unsigned long long)*verified);
+        }
+        memcpy(chain, entry.chain, CHAIN_SIZE);
+    }
+}
+
+static void certify_plan(struct sim *sim)
+{
+    const struct node *node = &sim->nodes[NODE_ALLOCATE];
+    const struct allocate *allocate = node->state;
+    char problem[160];
+
+    if (node_is_up(node) && stage_is_live(node->stage) && plan_is_settled(allocate->plan) &&
+        allocate->seq > 0 && !plan_certify(allocate->plan, problem)) {
+        sim_violated(sim, "the plan is not what it must be: %s", problem);
+    }
+}
+
+void oracle_audit(struct sim *sim)
+{
+    sim->figures->audits++;
+    for (size_t i = 0; i < NODE_COUNT; i++) {
+        verify_feed(sim, &sim->nodes[i]);
+    }
+    certify_plan(sim);
+}
+
+/* --- Everything again
+ * ----------------------------------------------------------------------------- */
+
+/* A world in which nothing happens but commits, which are compared. */
+struct again {
+    struct sim *sim;
+    const struct node *node;
+    struct batch *pending;
+    uint64_t compared;
+    uint8_t chain[CHAIN_SIZE];
+};
+
+static uint64_t again_now_ms(void *context)
+{
+    (void)context;
+    return 0;
+}
+
+static uint64_t again_space_free(void *context)
+{
+    (void)context;
+    return UINT64_MAX;
+}
+
+static enum status again_send(void *context, struct bytes peer, struct bytes header,
+                              struct bytes body)
+{
+    (void)context;
+    (void)peer;
+    (void)header;
+    (void)body;
+    return STATUS_NOT_FOUND;
+}
+
+static struct parcel *again_parcel_make(void *context, struct bytes bytes)
+{
+    (void)bytes;
+    return context;
+}
+
+static void again_parcel_release(void *context, struct parcel *parcel)
+{
+    (void)context;
+    (void)parcel;
+}
+
+static void again_wake_at(void *context, uint64_t time_ms)
+{
+    (void)context;
+    (void)time_ms;
+}
+
+static void again_commit(void *context, struct batch *batch)
+{
+    struct again *again = context;
+    again->pending = batch;
+}
+
+static enum status again_read(void *context, uint64_t from, size_t size_max, struct buffer *stored)
+{
+    (void)context;
+    (void)from;
+    (void)size_max;
+    (void)stored;
+    return STATUS_END;
+}
+
+static void again_publish(void *context, struct bytes stored)
+{
+    (void)context;
+    (void)stored;
+}
+
+static void again_ask(void *context, uint32_t upstream, uint64_t from)
+{
+    (void)context;
+    (void)upstream;
+    (void)from;
+}
+
+static void again_fail(void *context, const char *message)
+{
+    const struct again *again = context;
+    sim_violated(again->sim, "feed %u decided again: %s", again->node->number, message);
+}
+
+static void compare_batch(struct again *again, struct batch *batch)
+{
+    const struct storage *storage = &again->node->storage;
+
+    for (size_t i = 0; i < batch->entry_count; i++) {
+        struct entry *made = &batch->entries[i];
+        struct bytes stored = {0};
+        struct entry entry;
+        made->body = batch_body(batch, i);
+        entry_chain(again->chain, made, made->chain);
+        memcpy(again->chain, made->chain, CHAIN_SIZE);
+        if (made->seq > storage->head.last) {
+            sim_violated(again->sim, "feed %u decided again is longer", again->node->number);
+        }
+        stored = storage_entry(storage, made->seq);
+        if (entry_load(&stored, &entry) != STATUS_OK ||
+            memcmp(entry.chain, made->chain, CHAIN_SIZE) != 0) {
+            sim_violated(again->sim, "feed %u decided again differs at entry %llu",
+                         again->node->number, (unsigned long long)made->seq);
+        }
+        again->compared++;
+    }
+}
+
+static void step_all(struct again *again, struct stage *stage, const struct storage *upstream)
+{
+    struct buffer chunk = {0};
+    uint64_t from = 1;
+
+    while (from <= upstream->head.last) {
+        chunk.size = 0;
+        while (from <= upstream->head.last && chunk.size < CHUNK_SIZE) {
+            struct bytes stored = storage_entry(upstream, from++);
+            buffer_append(&chunk, stored.data, stored.size);
+        }
+        stage_entries(stage, 0, buffer_view(&chunk));
+        while (again->pending != NULL) {
+            struct batch *batch = again->pending;
+            again->pending = NULL;
+            compare_batch(again, batch);
+            stage_committed(stage, batch, STATUS_OK);
+        }
+    }
+    buffer_deinit(&chunk);
+}
+
+static void decide_again(struct sim *sim, enum node_number number, const struct role *role,
+                         void *state)
+{
+    struct again again = {.sim = sim, .node = &sim->nodes[number]};
+    struct world world = {
+        .context = &again,
+        .now_ms = again_now_ms,
+        .space_free = again_space_free,
+        .send = again_send,
+        .parcel_make = again_parcel_make,
+        .parcel_release = again_parcel_release,
+        .wake_at = again_wake_at,
+        .commit = again_commit,
+        .read = again_read,
+        .publish = again_publish,
+        .ask = again_ask,
+        .fail = again_fail,
+    };
+    struct stage_options options = {
+        .role = role, .state = state, .world = &world, .checkpoint_entries = SIZE_MAX};
+    struct journal_head empty = {.oldest = 1};
+    struct stage *stage = NULL;
+
+    ENSURE(stage_open(&options, &stage) == STATUS_OK);
+    ENSURE(stage_begin(stage, &empty) == STATUS_OK);
+    step_all(&again, stage, &sim->nodes[number - 1].storage);
+    if (again.compared != sim->nodes[number].storage.head.last) {
+        sim_violated(sim, "feed %u decided again is shorter", number);
+    }
+    stage_close(stage);
+}
+
+static void decide_match_again(struct sim *sim)
+{
+    struct match_rules rules = match_rules_default();
+    struct match_worker *worker = NULL;
+
+    match_worker_open(&rules, &worker);
+    decide_again(sim, NODE_MATCH, &match_role, worker);
+    match_worker_close(worker);
+}
+
+static void decide_allocate_again(struct sim *sim)
+{
+    struct plan_options options = plan_options_default();
+    struct allocate *allocate = NULL;
+
+    allocate_open(&options, &allocate);
+    decide_again(sim, NODE_ALLOCATE, &allocate_role, allocate);
+    allocate_close(allocate);
+}
+
+static void decide_dispatch_again(struct sim *sim)
+{
+    struct dispatch_options options = {.clients_max = 1, .credit_max = 1, .head_ms = 1000};
+    struct dispatch *dispatch = NULL;
+
+    dispatch_open(&options, &dispatch);
+    decide_again(sim, NODE_DISPATCH, &dispatch_role, dispatch);
+    dispatch_close(dispatch);
+}
+
+/* --- The end
+ * -------------------------------------------------------------------------------------- */
+
+static void check_all_answered(struct sim *sim)
+{
+    const struct oracle *oracle = sim->oracle;
+
+    for (uint64_t i = oracle->answered_upto + 1; i <= oracle->feeds[NODE_GATEWAY].taken; i++) {
+        uint16_t kind = oracle->intake[i].kind;
+        if (kind >= KIND_ASSIGNMENT_ACCEPT && kind <= KIND_ASSIGNMENT_CANCEL) {
+            sim_violated(sim, "an answer at intake entry %llu was never decided",
+                         (unsigned long long)i);
+        }
+    }
+    if (oracle->told_count != sim->nodes[NODE_DISPATCH].storage.head.last) {
+        sim_violated(sim, "dispatch has not told everything");
+    }
+}
+
+/* The figures that the role shows are the sums of what it told. */
+static void check_report(struct sim *sim)
+{
+    const struct oracle *oracle = sim->oracle;
+    struct buffer body = {0};
+    struct report report;
+    uint64_t promised = 0;
+    uint64_t received = 0;
+
+    for (uint64_t i = 1; i <= oracle->assignment_count; i++) {
+        uint32_t state = oracle->assignments[i].state;
+        received += state == ASSIGNMENT_RECEIVED ? oracle->assignments[i].quantity : 0;
+        promised += state < ASSIGNMENT_RECEIVED ? oracle->assignments[i].quantity : 0;
+    }
+    arena_reset(&sim->oracle->arena);
+    stage_report(sim->nodes[NODE_ALLOCATE].stage, 1, &body);
+    model_decode(sim, &REPORT, buffer_view(&body), &report);
+    const struct counter *counters = report.counters.items;
+    for (size_t i = 0; i < report.counters.count; i++) {
+        bool is_promised = bytes_equal(counters[i].name, bytes_from_text("units_promised"));
+        bool is_received = bytes_equal(counters[i].name, bytes_from_text("units_received"));
+        if ((is_promised && counters[i].value != promised) ||
+            (is_received && counters[i].value != received)) {
+            sim_violated(sim, "%.*s is %llu, and the sum of what was told is not",
+                         BYTES_ARGS(counters[i].name), (unsigned long long)counters[i].value);
+        }
+    }
+    buffer_deinit(&body);
+}
+
+void oracle_audit_end(struct sim *sim)
+{
+    oracle_audit(sim);
+    model_fold_upto(sim, sim->oracle->feeds[NODE_GATEWAY].taken);
+    model_check_sums(sim);
+    check_all_answered(sim);
+    check_report(sim);
+    if (sim->scenario->seed % AGAIN_SHARE == 0) {
+        decide_match_again(sim);
+        decide_allocate_again(sim);
+        decide_dispatch_again(sim);
+    }
+}
