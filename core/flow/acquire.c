@@ -78,18 +78,18 @@ static void expand(struct flow *flow, struct hunt *hunt, uint32_t number)
         note_end(&hunt->ends, base + key_of(source->yield_cost));
     }
     base = key_next(nodes[number].key) - key_of(nodes[number].price);
-    for (uint32_t i = 0; i < source->exits.count;) {
+    for (uint32_t i = 0; i < source->exits.count; i++) {
         const struct exit *exit = &source->exits.items[i];
         int64_t key = base + key_of(exit->cost + nodes[exit->other].price);
-        bool matters = key < nodes[exit->other].key && key <= hunt->ends.limit;
-        if (matters && exit->sink == SINK_UNKNOWN) {
-            know_exit(flow, number, exit->other);
+        if (!is_shorter(key, &nodes[exit->other], hunt->ends.limit)) {
             continue;
         }
-        if (matters) {
+        if (exit->sink == SINK_UNKNOWN) {
+            know_exit(flow, number, exit->other);
+            i--;
+        } else {
             reach(flow, hunt, exit->other, key);
         }
-        i++;
     }
 }
 

@@ -468,6 +468,7 @@ void know_take(struct flow *flow, uint32_t number)
     source->take_cost = INT64_MAX;
     for (uint32_t i = 0; i < source->link_count; i++) {
         struct link link = source->links[i];
+        __builtin_prefetch(&sinks[source->links[min_u64(i + 8, source->link_count - 1)].number]);
         int64_t weight = sinks[link.number].next_weight;
         if (weight > 0 && link.cost - weight <= most) {
             weigh_take(flow, number, link);

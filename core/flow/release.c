@@ -50,18 +50,18 @@ static void expand(struct flow *flow, struct offer *offer, uint32_t number)
         note_end(&offer->ends, base + key_of(source->take_cost));
     }
     base = key_next(nodes[number].key) + key_of(nodes[number].price);
-    for (uint32_t i = 0; i < source->entries.count;) {
+    for (uint32_t i = 0; i < source->entries.count; i++) {
         const struct exit *entry = &source->entries.items[i];
         int64_t key = base + key_of(entry->cost - nodes[entry->other].price);
-        bool matters = key < nodes[entry->other].key && key <= offer->ends.limit;
-        if (matters && entry->sink == SINK_UNKNOWN) {
-            know_exit(flow, entry->other, number);
+        if (!is_shorter(key, &nodes[entry->other], offer->ends.limit)) {
             continue;
         }
-        if (matters) {
+        if (entry->sink == SINK_UNKNOWN) {
+            know_exit(flow, entry->other, number);
+            i--;
+        } else {
             reach(flow, offer, entry->other, key);
         }
-        i++;
     }
 }
 
