@@ -78,8 +78,7 @@ struct simplex_taker {
     void *context;
     void (*take)(void *context, uint32_t slot, int64_t units);
 };
-void simplex_each_share(const struct simplex *simplex, uint32_t portion,
-                        struct simplex_taker taker);
+void simplex_each_share(const struct simplex *simplex, uint32_t number, struct simplex_taker taker);
 
 /* What the slot hands on to its next. */
 int64_t simplex_waiting(const struct simplex *simplex, uint32_t slot);
