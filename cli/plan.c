@@ -183,11 +183,22 @@ static void emit(struct planning *planning, enum section section, const struct c
 
 /* The three sections. */
 
+/* Of a stock, which has no day, the text is empty. */
+static struct cell day_cell(const char *name, int32_t day, char text[DAY_TEXT_SIZE + 1])
+{
+    text[0] = '\0';
+    if (day != DAY_NONE) {
+        day_to_text(day, text);
+    }
+    return text_cell(name, bytes_from_text(text));
+}
+
 static void emit_assignment(struct planning *planning, const struct plan_decision *decision)
 {
     const struct market *market = plan_market(planning->offline.plan);
     const struct need *need = &market->needs[decision->need];
     const struct offer *offer = &market->offers[decision->offer];
+    char day[DAY_TEXT_SIZE + 1];
     const struct cell cells[] = {
         text_cell("need", names_text(&market->need_ids, decision->need)),
         text_cell("offer", names_text(&market->offer_ids, decision->offer)),
@@ -198,6 +209,7 @@ static void emit_assignment(struct planning *planning, const struct plan_decisio
         number_cell("class", need->class_number),
         number_cell("cost", decision->cost),
         number_cell("kilometres", decision->kilometres),
+        day_cell("day", decision->day, day),
     };
     uint64_t units = (uint64_t)decision->units;
 
@@ -265,15 +277,6 @@ static void emit_unmet(struct planning *planning, uint32_t number)
     };
     planning->unmet = add_capped(planning->unmet, unmet);
     emit(planning, SECTION_UNMET, cells, COUNT_OF(cells));
-}
-
-static struct cell day_cell(const char *name, int32_t day, char text[DAY_TEXT_SIZE + 1])
-{
-    text[0] = '\0';
-    if (day != DAY_NONE) {
-        day_to_text(day, text);
-    }
-    return text_cell(name, bytes_from_text(text));
 }
 
 /* What one unit more of the offer would do, made on these days. */

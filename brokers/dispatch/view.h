@@ -14,7 +14,7 @@
 #include "core/model/record.h"
 
 struct view_assignment {
-    uint32_t need, offer, product, requester, offerer, reason; /* In `texts`. */
+    uint32_t need, offer, product, given, requester, offerer, reason; /* In `texts`. */
     uint32_t cost, kilometres;
     int32_t arrival;
     uint8_t state; /* 0: there is no such assignment. */

@@ -177,10 +177,13 @@ static void end_taken(struct walk *walk, uint32_t number)
     }
     for (uint32_t i = 0; i < source->holder_count; i++) {
         struct link holder = source->holders[i];
-        int64_t weight = walk->flow->sinks[holder.number].last_weight;
+        const struct sink *sink = &walk->flow->sinks[holder.number];
+        const struct share *share = share_find(sink, number);
+        int64_t weight = sink->last_weight;
         ripple = (struct ripple){.end = RIPPLE_SINK, .sink = holder.number, .weight = weight};
-        if (holder.number != walk->question->still) {
-            offer_end(walk, number, weight - holder.cost - price_of(walk, number), ripple);
+        if (holder.number != walk->question->still && share->units > 0) {
+            int64_t saved = cost_down(walk->flow, share) + price_of(walk, number);
+            offer_end(walk, number, weight - saved, ripple);
         }
     }
     if (number == walk->question->spared) {
@@ -197,15 +200,23 @@ static void end_added(struct walk *walk, uint32_t number)
     offer_end(walk, number, price_of(walk, number), ripple);
     for (uint32_t i = 0; i < source->link_count; i++) {
         struct link link = source->links[i];
-        int64_t weight = walk->flow->sinks[link.number].next_weight;
+        const struct sink *sink = &walk->flow->sinks[link.number];
+        int64_t weight = sink->next_weight;
+        int64_t cost = arc_cost_up(walk->flow, sink, number, link.cost);
         ripple = (struct ripple){.end = RIPPLE_SINK, .sink = link.number, .weight = weight};
         if (weight > 0 && link.number != walk->question->still) {
-            offer_end(walk, number, link.cost + price_of(walk, number) - weight, ripple);
+            offer_end(walk, number, cost + price_of(walk, number) - weight, ripple);
         }
     }
 }
 
 /* Moves, found from where they lead to. */
+
+/* What the sink saves with a unit less of the share's source. */
+static int64_t saving_of(const struct walk *walk, const struct share *share)
+{
+    return cost_down(walk->flow, share) + price_of(walk, share->source);
+}
 
 static void move_taken(struct walk *walk, struct front front)
 {
@@ -214,12 +225,13 @@ static void move_taken(struct walk *walk, struct front front)
     for (uint32_t i = 0; i < source->link_count; i++) {
         struct link link = source->links[i];
         const struct sink *sink = &walk->flow->sinks[link.number];
-        if (link.number == walk->question->still || sink->share_count == 0) {
-            continue;
-        }
-        int64_t step = link.cost + price_of(walk, front.source) - sink_value(walk->flow, sink);
-        for (uint32_t j = 0; j < sink->share_count; j++) {
-            offer_move(walk, sink->shares[j].source, step, front, link.number);
+        int64_t cost = arc_cost_up(walk->flow, sink, front.source, link.cost);
+        cost += price_of(walk, front.source);
+        for (uint32_t j = 0; link.number != walk->question->still && j < sink->share_count; j++) {
+            const struct share *share = &sink->shares[j];
+            if (share->units > 0) {
+                offer_move(walk, share->source, cost - saving_of(walk, share), front, link.number);
+            }
         }
     }
 }
@@ -231,11 +243,13 @@ static void move_added(struct walk *walk, struct front front)
     for (uint32_t i = 0; i < source->holder_count; i++) {
         uint32_t number = source->holders[i].number;
         const struct sink *sink = &walk->flow->sinks[number];
-        int64_t value = sink_value(walk->flow, sink);
-        for (uint32_t j = 0; number != walk->question->still && j < sink->link_count; j++) {
+        const struct share *share = share_find(sink, front.source);
+        bool is_mover = number != walk->question->still && share->units > 0;
+        for (uint32_t j = 0; is_mover && j < sink->link_count; j++) {
             struct link link = sink->links[j];
-            offer_move(walk, link.number, link.cost + price_of(walk, link.number) - value, front,
-                       number);
+            int64_t cost = arc_cost_up(walk->flow, sink, link.number, link.cost);
+            cost += price_of(walk, link.number);
+            offer_move(walk, link.number, cost - saving_of(walk, share), front, number);
         }
     }
 }

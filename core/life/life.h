@@ -32,6 +32,8 @@ const char *const *life_reasons(void); /* Ends with NULL. */
 #define REASON_CAPACITY_DROP "capacity_drop" /* Its offer lost capacity. */
 #define REASON_CAPACITY_RISE "capacity_rise" /* Its offer has more to give. */
 #define REASON_RULE_CHANGE "rule_change"     /* A norm, certificate, substitute or exclusion. */
+#define REASON_NOT_ALLOWED "not_allowed"     /* Told of a commitment: the rules forbid it by now; */
+#define REASON_ALLOWED_AGAIN "allowed_again" /* or no more. */
 #define REASON_OFFER_ENDED "offer_ended"
 #define REASON_NEED_ENDED "need_ended"
 #define REASON_NEED_CHANGED "need_changed"

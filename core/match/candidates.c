@@ -60,7 +60,14 @@ struct branch {
 
 static_assert(sizeof(struct branch) <= 128, "a branch fits in two cache lines");
 
-enum tree { TREE_PLACED, TREE_UNPLACED, TREE_COUNT };
+/* Offers whose party is certified for a norm of the product hang apart from those of others, so
+ * that a search for certified goods does not pass all others. */
+enum tree {
+    TREE_PLACED,
+    TREE_UNPLACED,
+    TREE_CERTIFIED,
+    TREE_COUNT = 2 * TREE_CERTIFIED, /* Placed, unplaced, and both certified. */
+};
 
 struct roots { /* Of one product. */
     uint32_t trees[TREE_COUNT];
@@ -250,14 +257,21 @@ static void measure_path(const struct market *market, const struct path *path)
 
 /* Adding and removing. */
 
-static uint32_t *root_of(const struct market *market, uint32_t offer)
+/* Where the offer belongs, among the certified or the others. */
+static uint32_t *root_of(const struct market *market, uint32_t offer, bool is_certified)
 {
     struct candidate_index *index = market->index;
     const struct offer *known = &market->offers[offer];
     bool is_placed = market->parties[known->party].place.is_known;
 
     GROW(index->products, index->product_capacity, (size_t)known->product + 1);
-    return &index->products[known->product].trees[is_placed ? TREE_PLACED : TREE_UNPLACED];
+    return &index->products[known->product].trees[(is_certified ? TREE_CERTIFIED : 0) +
+                                                  (is_placed ? TREE_PLACED : TREE_UNPLACED)];
+}
+
+static bool is_certified(const struct market *market, uint32_t offer)
+{
+    return rules_certified(market, &market->offers[offer]) != 0;
 }
 
 /* Follows `key` down to an offer, or to the first branch at a later bit than `bit`; returns what
@@ -292,7 +306,7 @@ static void hang(struct candidate_index *index, uint32_t *root, const struct pat
 void candidate_index_add(const struct market *market, uint32_t offer)
 {
     struct candidate_index *index = market->index;
-    uint32_t *root = root_of(market, offer);
+    uint32_t *root = root_of(market, offer, is_certified(market, offer));
     struct key key = key_of(market, offer);
     struct path path;
 
@@ -318,15 +332,26 @@ void candidate_index_add(const struct market *market, uint32_t offer)
     measure_path(market, &path);
 }
 
+/* The root of the tree that the offer hangs in, and the way down to it. */
+static uint32_t *find(const struct market *market, uint32_t offer, struct path *path)
+{
+    struct key key = key_of(market, offer);
+    uint32_t *root = root_of(market, offer, false);
+
+    if (*root == 0 || follow(market->index, *root, &key, KEY_BITS, path) != (offer | OFFER_FLAG)) {
+        root = root_of(market, offer, true);
+        ENSURE(*root != 0);
+        ENSURE(follow(market->index, *root, &key, KEY_BITS, path) == (offer | OFFER_FLAG));
+    }
+    return root;
+}
+
 void candidate_index_remove(const struct market *market, uint32_t offer)
 {
     struct candidate_index *index = market->index;
-    uint32_t *root = root_of(market, offer);
-    struct key key = key_of(market, offer);
     struct path path;
+    uint32_t *root = find(market, offer, &path);
 
-    ENSURE(*root != 0);
-    ENSURE(follow(index, *root, &key, KEY_BITS, &path) == (offer | OFFER_FLAG));
     if (path.count == 0) {
         *root = 0;
         return;
@@ -341,12 +366,14 @@ void candidate_index_remove(const struct market *market, uint32_t offer)
 
 void candidate_index_renew(const struct market *market, uint32_t offer)
 {
-    struct key key = key_of(market, offer);
     struct path path;
 
-    ENSURE(follow(market->index, *root_of(market, offer), &key, KEY_BITS, &path) ==
-           (offer | OFFER_FLAG));
-    measure_path(market, &path);
+    if (find(market, offer, &path) == root_of(market, offer, is_certified(market, offer))) {
+        measure_path(market, &path);
+        return;
+    }
+    candidate_index_remove(market, offer);
+    candidate_index_add(market, offer);
 }
 
 /* Searching. */
@@ -507,9 +534,10 @@ static void search_product(struct search *search, uint32_t product)
         return; /* It has never had an offer, or stands in no more. */
     }
     search->needed = rules_needed(search->market, search->need, product);
-    for (int tree = 0; tree < TREE_COUNT; tree++) {
+    for (int tree = search->needed == 0 ? 0 : TREE_CERTIFIED; tree < TREE_COUNT; tree++) {
         uint32_t root = index->products[product].trees[tree];
-        search->has_distance = tree == TREE_PLACED && search->requester->place.is_known;
+        search->has_distance =
+            tree % TREE_CERTIFIED == TREE_PLACED && search->requester->place.is_known;
         if (root != 0) {
             search_tree(search, root);
         }

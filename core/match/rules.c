@@ -200,6 +200,16 @@ uint32_t rules_norm_missed(const struct market *market, const struct need *need,
     return NAME_NONE;
 }
 
+bool rules_allow(const struct market *market, const struct need *need, const struct offer *offer,
+                 int32_t day)
+{
+    bool is_accepted = need->product == offer->product ||
+                       rules_substitute(market, need->product, offer->product, day) != NAME_NONE;
+
+    return is_accepted && rules_exclusion(market, need->party, offer->party, day) == NAME_NONE &&
+           rules_norm_missed(market, need, offer, day) == NAME_NONE;
+}
+
 /* It is in force on no day from today on. */
 static bool is_past(const struct market *market, const struct rule *rule)
 {
@@ -422,23 +432,19 @@ void rules_affect_product(struct market *market, uint32_t product)
 
 static void affect_by_substitute(struct market *market, const struct rule *rule)
 {
-    const struct product *given = &market->products[rule->given];
     const struct number_list *needs = &market->products[rule->product].needs;
 
-    if (given->offers.count == 0 && !given->recyclable) {
-        return;
-    }
     for (size_t i = 0; i < needs->count; i++) {
         affect(market, needs->items[i]);
     }
 }
 
-static bool has_active_offer(const struct market *market, uint32_t party, uint32_t product)
+/* Ended ones count: they may have commitments. */
+static bool has_offer(const struct market *market, uint32_t party, uint32_t product)
 {
     uint32_t offer = market->parties[party].last_offer;
 
-    while (offer != NAME_NONE && (market->offers[offer].product != product ||
-                                  market->offers[offer].state != OFFER_ACTIVE)) {
+    while (offer != NAME_NONE && market->offers[offer].product != product) {
         offer = market->offers[offer].previous_offer;
     }
     return offer != NAME_NONE;
@@ -448,7 +454,7 @@ static void affect_by_certificate(struct market *market, const struct rule *rule
 {
     const struct number_list *norms = &market->products[rule->product].norms;
 
-    if (!has_active_offer(market, rule->party, rule->product)) {
+    if (!has_offer(market, rule->party, rule->product)) {
         return;
     }
     for (size_t i = 0; i < norms->count; i++) {
@@ -464,9 +470,7 @@ static void affect_between(struct market *market, uint32_t requester, uint32_t o
 {
     for (uint32_t offer = market->parties[offerer].last_offer; offer != NAME_NONE;
          offer = market->offers[offer].previous_offer) {
-        if (market->offers[offer].state == OFFER_ACTIVE) {
-            affect_needs(market, market->offers[offer].product, NULL, requester);
-        }
+        affect_needs(market, market->offers[offer].product, NULL, requester);
     }
 }
 
@@ -477,9 +481,7 @@ static void affect_by(struct market *market, const struct rule *rule)
         affect_by_substitute(market, rule);
         return;
     case RULE_NORM:
-        if (market->products[rule->product].offers.count > 0) {
-            affect_needs(market, rule->product, rule, NAME_NONE);
-        }
+        affect_needs(market, rule->product, rule, NAME_NONE);
         return;
     case RULE_CERTIFICATE:
         affect_by_certificate(market, rule);

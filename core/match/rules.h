@@ -53,6 +53,11 @@ uint32_t rules_exclusion(const struct market *market, uint32_t left, uint32_t ri
 uint32_t rules_norm_missed(const struct market *market, const struct need *need,
                            const struct offer *offer, int32_t day);
 
+/* Whether product, parties and norms allow goods of that day: the rules of a match that have days.
+ */
+bool rules_allow(const struct market *market, const struct need *need, const struct offer *offer,
+                 int32_t day);
+
 /* The newest certificate of a party for a norm, then the next older one; NAME_NONE at the end. */
 uint32_t rules_certificate(const struct market *market, const struct rule *norm, uint32_t party);
 

@@ -252,7 +252,8 @@ struct assignment_event {
     uint64_t state;      /* enum assignment_state. */
     struct bytes need;
     struct bytes offer;
-    struct bytes product;
+    struct bytes product;   /* Asked for. */
+    struct bytes given;     /* What stands in for it; empty for the product itself. */
     struct bytes requester; /* Party ids. */
     struct bytes offerer;
     uint64_t quantity; /* Units now; of a final state, the units it had. */

@@ -180,6 +180,9 @@ static void move(struct plan *plan, uint32_t number, enum assignment_state next,
     if (next == ASSIGNMENT_COMMITTED) {
         commit(plan, number);
     }
+    if (next != ASSIGNMENT_COMMITTED) {
+        plan_set_doubt(plan, number, false);
+    }
     if (next == ASSIGNMENT_DECLINED || next == ASSIGNMENT_CANCELLED) {
         give_up(plan, number, was_fixed);
     }

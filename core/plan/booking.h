@@ -12,6 +12,7 @@
 
 struct booking {
     int32_t deadline; /* The last day on which it may be made. */
+    uint32_t number;  /* The caller's; not read. */
     int64_t units;    /* Still to make. */
 };
 

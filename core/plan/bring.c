@@ -23,6 +23,11 @@
 #define NEED_MISSING_MAX 8   /* Arcs added to one need in a round. */
 #define OFFER_MISSING_MAX 64 /* The same for an offer. */
 
+struct best { /* What is kept of the missing matches noted from `first` on. */
+    size_t first;
+    size_t count_max;
+};
+
 static int64_t reach_of(const struct plan *plan, uint32_t need)
 {
     uint32_t bound = plan->needs[need].bound;
@@ -76,8 +81,29 @@ static void sort_ranked(struct plan *plan)
     }
 }
 
+/* Notes a match among those from `first` on, of which only the best `count_max` stay, best first.
+ */
+static void note_missing(struct plan *plan, const struct missing *missing, const struct best *best)
+{
+    size_t at = plan->missing_count;
+
+    if (at - best->first == best->count_max) {
+        if (compare_missing(missing, &plan->missing[at - 1]) >= 0) {
+            return;
+        }
+        at--;
+    } else {
+        GROW(plan->missing, plan->missing_capacity, plan->missing_count + 1);
+        plan->missing_count++;
+    }
+    for (; at > best->first && compare_missing(missing, &plan->missing[at - 1]) < 0; at--) {
+        plan->missing[at] = plan->missing[at - 1];
+    }
+    plan->missing[at] = *missing;
+}
+
 /* Notes the matches of a need with the days of an offer that have no arc and pay. */
-static void consider(struct plan *plan, uint32_t need, uint32_t offer)
+static void consider(struct plan *plan, uint32_t need, uint32_t offer, const struct best *best)
 {
     const struct slot_range range = plan->offers[offer].range;
 
@@ -94,21 +120,10 @@ static void consider(struct plan *plan, uint32_t need, uint32_t offer)
         }
         int64_t gain = value - flow_price(plan->flow, slot) - (int64_t)cost;
         if (gain > 0 && !flow_has_arc(plan->flow, need, slot)) {
-            GROW(plan->missing, plan->missing_capacity, plan->missing_count + 1);
-            plan->missing[plan->missing_count++] =
-                (struct missing){.need = need, .slot = slot, .cost = cost, .gain = gain};
+            note_missing(plan,
+                         &(struct missing){.need = need, .slot = slot, .cost = cost, .gain = gain},
+                         best);
         }
-    }
-}
-
-/* Of the matches noted since `first` only the best `count_max` stay. */
-static void keep_best(struct plan *plan, size_t first, size_t count_max)
-{
-    size_t count = plan->missing_count - first;
-
-    if (count > count_max) {
-        qsort(plan->missing + first, count, sizeof *plan->missing, compare_missing);
-        plan->missing_count = first + count_max;
     }
 }
 
@@ -194,11 +209,10 @@ static void look_at_offers(struct plan *plan, uint32_t given, int64_t reach_max,
     for (size_t i = 0; i < count; i++) {
         uint32_t need = (uint32_t)numbers[i];
         int64_t reach = reach_of(plan, need);
-        size_t first = plan->missing_count;
+        const struct best best = {.first = plan->missing_count, .count_max = NEED_MISSING_MAX};
         for (size_t j = 0; j < plan->ranked_count && plan->ranked[j].key < reach; j++) {
-            consider(plan, need, plan->ranked[j].number);
+            consider(plan, need, plan->ranked[j].number, &best);
         }
-        keep_best(plan, first, NEED_MISSING_MAX);
     }
 }
 
@@ -232,8 +246,8 @@ static void look_at_needs(struct plan *plan, uint32_t asked, int64_t price_min,
     for (size_t i = 0; i < needs->count; i++) {
         int64_t reach = reach_of(plan, needs->items[i]);
         reach_max = max_i64(reach_max, reach);
-        if (reach > price_min) {
-            rank(plan, -reach, needs->items[i]);
+        if (reach > price_min && !marks_has(&plan->pending_needs, needs->items[i])) {
+            rank(plan, -reach, needs->items[i]); /* Pending ones look at all offers themselves. */
         }
     }
     bounds->reach_max = reach_max;
@@ -241,11 +255,10 @@ static void look_at_needs(struct plan *plan, uint32_t asked, int64_t price_min,
     for (size_t i = 0; i < count; i++) {
         uint32_t offer = (uint32_t)numbers[i];
         int64_t price = plan_offer_price(plan, offer);
-        size_t first = plan->missing_count;
+        const struct best best = {.first = plan->missing_count, .count_max = OFFER_MISSING_MAX};
         for (size_t j = 0; j < plan->ranked_count && -plan->ranked[j].key > price; j++) {
-            consider(plan, plan->ranked[j].number, offer);
+            consider(plan, plan->ranked[j].number, offer, &best);
         }
-        keep_best(plan, first, OFFER_MISSING_MAX);
     }
 }
 

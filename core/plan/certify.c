@@ -13,6 +13,7 @@ struct proof {
     int64_t *fixed_of_offer;
     uint64_t live;
     uint64_t received;
+    uint64_t doubted;
     uint64_t missed;
     uint64_t promised[CLASS_COUNT + 1];
 };
@@ -189,6 +190,11 @@ static bool check_need(struct proof *proof, uint32_t number)
         fixed += is_fixed ? assignment->quantity : 0;
         loose += is_fixed ? 0 : assignment->quantity;
         proof->fixed_of_offer[assignment->offer] += is_fixed ? assignment->quantity : 0;
+        proof->doubted += assignment->is_in_doubt;
+        if (need->state == NEED_OPEN &&
+            plan_is_doubtful(plan, assignment) != assignment->is_in_doubt) {
+            return fail(proof, "a commitment's doubt is not what rules say", number, NAME_NONE);
+        }
         proof->live += !is_received;
         proof->received += is_received ? (uint64_t)assignment->quantity : 0;
         proof->promised[need->class_number] += is_received ? 0 : (uint64_t)assignment->quantity;
@@ -214,7 +220,7 @@ static bool check_slots(const struct proof *proof, uint32_t number)
     const struct plan *plan = proof->plan;
     const struct plan_offer *offer = &plan->offers[number];
     struct slot_days days = plan_offer_days(plan, number);
-    int64_t capacities[SLOT_COUNT_MAX];
+    int64_t capacities[SLOT_COUNT_MAX] = {0};
 
     if (offer->days.first != days.first || offer->days.last != days.last) {
         return fail(proof, "the slots serve other days", NAME_NONE, number);
@@ -279,6 +285,7 @@ static bool check_totals(const struct proof *proof)
     }
     counted.assignments = proof->live;
     counted.units_received = proof->received;
+    counted.doubted = proof->doubted;
     counted.units_missed = proof->missed;
     for (size_t i = 1; i <= CLASS_COUNT; i++) {
         counted.class_promised[i] = proof->promised[i];

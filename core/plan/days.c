@@ -132,7 +132,7 @@ bool plan_wants_more_slots(const struct plan *plan, uint32_t number)
 static void link_slots(struct plan *plan, uint32_t number)
 {
     const struct plan_offer *offer = &plan->offers[number];
-    uint32_t follows[SLOT_COUNT_MAX];
+    uint32_t follows[SLOT_COUNT_MAX] = {0};
 
     for (uint32_t i = 0; i < offer->range.count; i++) {
         uint32_t slot = offer->range.first + i;
@@ -173,21 +173,21 @@ void plan_unbook(struct plan *plan, uint32_t number)
     }
 }
 
-static int compare_booked(const void *left, const void *right)
+static int compare_bookings(const void *left, const void *right)
 {
-    const struct booked *a = left;
-    const struct booked *b = right;
+    const struct booking *a = left;
+    const struct booking *b = right;
 
-    if (a->booking.deadline != b->booking.deadline) {
-        return a->booking.deadline < b->booking.deadline ? -1 : 1;
+    if (a->deadline != b->deadline) {
+        return a->deadline < b->deadline ? -1 : 1;
     }
-    return (a->assignment > b->assignment) - (a->assignment < b->assignment);
+    return (a->number > b->number) - (a->number < b->number);
 }
 
-static void add_booked(struct day_work *work, struct booked booked)
+static void add_booking(struct day_work *work, struct booking booking)
 {
-    GROW(work->booked, work->booked_capacity, work->booked_count + 1);
-    work->booked[work->booked_count++] = booked;
+    GROW(work->bookings, work->booking_capacity, work->booking_count + 1);
+    work->bookings[work->booking_count++] = booking;
 }
 
 /* The offer's bookings by deadline, and one more without units at `extra`, unless DAY_NONE. */
@@ -195,21 +195,17 @@ static void list_bookings(const struct plan *plan, uint32_t number, int32_t extr
 {
     struct day_work *work = plan->day_work;
 
-    work->booked_count = 0;
+    work->booking_count = 0;
     for (uint32_t i = plan->offers[number].first_booked; i != 0; i = plan->next_booked[i]) {
-        add_booked(work, (struct booked){.assignment = i,
-                                         .booking = {.deadline = plan->assignments[i].day,
-                                                     .units = plan->assignments[i].to_make}});
+        add_booking(work, (struct booking){.deadline = plan->assignments[i].day,
+                                           .number = i,
+                                           .units = plan->assignments[i].to_make});
     }
     if (extra != DAY_NONE) {
-        add_booked(work, (struct booked){.booking = {.deadline = extra}});
+        add_booking(work, (struct booking){.deadline = extra});
     }
-    if (work->booked_count > 1) {
-        qsort(work->booked, work->booked_count, sizeof *work->booked, compare_booked);
-    }
-    GROW(work->bookings, work->booking_capacity, work->booked_count);
-    for (size_t i = 0; i < work->booked_count; i++) {
-        work->bookings[i] = work->booked[i].booking;
+    if (work->booking_count > 1) {
+        qsort(work->bookings, work->booking_count, sizeof *work->bookings, compare_bookings);
     }
 }
 
@@ -220,12 +216,13 @@ void plan_make(struct plan *plan, uint32_t number, int32_t before)
     int32_t today = plan->market->today;
 
     list_bookings(plan, number, DAY_NONE);
+    size_t count = work->booking_count;
     for (int32_t day = before > offer->from ? before : offer->from; day < today && day <= offer->to;
          day++) {
-        booking_make((int64_t)market_capacity_on(offer, day), work->bookings, work->booked_count);
+        booking_make((int64_t)market_capacity_on(offer, day), work->bookings, count);
     }
-    for (size_t i = 0; i < work->booked_count; i++) {
-        uint32_t assignment = work->booked[i].assignment;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t assignment = work->bookings[i].number;
         if (plan->assignments[assignment].to_make == work->bookings[i].units) {
             continue;
         }
@@ -266,7 +263,7 @@ static void list_spans(const struct plan *plan, uint32_t number, struct slot_ran
         return;
     }
     int32_t first = slot_first_day(range, days, count - 1);
-    for (size_t i = 0; i < work->booked_count; i++) {
+    for (size_t i = 0; i < work->booking_count; i++) {
         int32_t deadline = work->bookings[i].deadline;
         if (deadline >= first && deadline < days.last) {
             add_span(plan, number, first, deadline);
@@ -283,7 +280,7 @@ static int64_t fill_spans(const struct plan *plan, uint32_t number, int32_t extr
 
     list_bookings(plan, number, extra);
     list_spans(plan, number, plan->offers[number].range, plan_offer_days(plan, number));
-    return booking_fill(work->spans, work->span_count, work->bookings, work->booked_count);
+    return booking_fill(work->spans, work->span_count, work->bookings, work->booking_count);
 }
 
 static int64_t stock_rest(const struct plan *plan, uint32_t offer)
@@ -353,7 +350,7 @@ int64_t plan_capacity(const struct plan *plan, uint32_t number)
 void plan_set_days(struct plan *plan, uint32_t number)
 {
     struct plan_offer *offer = &plan->offers[number];
-    int64_t capacities[SLOT_COUNT_MAX];
+    int64_t capacities[SLOT_COUNT_MAX] = {0};
 
     offer->days = plan_offer_days(plan, number);
     int64_t missed = plan_capacities(plan, number, capacities);
@@ -542,7 +539,7 @@ struct plan_slot plan_slot(const struct plan *plan, uint32_t number, uint32_t pl
         .first = has_days ? slot_first_day(offer->range, offer->days, place) : DAY_NONE,
         .last = has_days ? slot_last_day(offer->range, offer->days, place) : DAY_NONE,
         .capacity = flow_source_capacity(plan->flow, slot),
-        .used = flow_source_used(plan->flow, slot),
+        .used = max_i64(0, flow_source_used(plan->flow, slot)),
         .price = flow_price(plan->flow, slot),
     };
 }

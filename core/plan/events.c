@@ -10,7 +10,7 @@ struct share {
     bool has_less;
 };
 
-static void fill_event(const struct plan *plan, uint64_t number, struct assignment_event *event)
+void plan_fill_event(const struct plan *plan, uint64_t number, struct assignment_event *event)
 {
     const struct market *market = plan->market;
     const struct plan_assignment *assignment = &plan->assignments[number];
@@ -23,6 +23,8 @@ static void fill_event(const struct plan *plan, uint64_t number, struct assignme
         .need = names_text(&market->need_ids, assignment->need),
         .offer = names_text(&market->offer_ids, assignment->offer),
         .product = names_text(&market->product_ids, need->product),
+        .given = need->product == offer->product ? (struct bytes){0}
+                                                 : names_text(&market->product_ids, offer->product),
         .requester = names_text(&market->party_ids, need->party),
         .offerer = names_text(&market->party_ids, offer->party),
         .quantity = (uint64_t)assignment->quantity,
@@ -42,7 +44,7 @@ static void tell_answers(struct plan *plan, const struct plan_listener *listener
         const struct pending_answer *answer = &plan->answers[i];
         if (answer->state != 0) {
             struct assignment_event event;
-            fill_event(plan, answer->assignment, &event);
+            plan_fill_event(plan, answer->assignment, &event);
             event.state = answer->state;
             event.quantity = answer->quantity;
             event.before = answer->quantity;
@@ -203,7 +205,7 @@ static void tell_pair(struct plan *plan, const struct plan_listener *listener,
     marks_add(&plan->dirty_assignments, number);
 
     struct assignment_event event;
-    fill_event(plan, number, &event);
+    plan_fill_event(plan, number, &event);
     event.before = (uint64_t)before;
     event.reason = bytes_from_text(reason_for(plan, share, offer, before, after.units));
     listener->assignment(listener->context, &event);

@@ -6,6 +6,7 @@
  *     days.c      an offer's days: slots, commitments, what a need can use
  *     arcs.c      brings the flow up to what the market says now
  *     bring.c     makes the flow optimal over all matches, listed or not
+ *     doubts.c    commitments that rules would not allow any more
  *     explain.c   why a need gets what it gets
  *     events.c    tells the difference between the flow and the assignments
  *     rows.c      saves and loads
@@ -72,16 +73,9 @@ struct saved_slot { /* As it is in its offer's row. */
     int64_t capacity, price, waiting;
 };
 
-struct booked {
-    struct booking booking;
-    uint32_t assignment;
-};
-
-struct day_work { /* Scratch of days.c. */
-    struct booked *booked;
-    size_t booked_capacity, booked_count;
-    struct booking *bookings;
-    size_t booking_capacity;
+struct day_work {             /* Scratch of days.c. */
+    struct booking *bookings; /* Numbers are those of assignments, 0 for none. */
+    size_t booking_capacity, booking_count;
     struct booking_span *spans;
     size_t span_capacity, span_count;
 };
@@ -212,7 +206,7 @@ void plan_exclude(struct plan *plan, uint32_t need, uint32_t offer);
 int64_t plan_live_units(const struct plan *plan, uint32_t need);
 
 /* days.c */
-struct slot_days plan_offer_days(const struct plan *plan, uint32_t offer); /* Today. */
+struct slot_days plan_offer_days(const struct plan *plan, uint32_t number); /* Today. */
 bool plan_is_stock(const struct plan *plan, uint32_t offer);
 uint32_t plan_place_count(const struct plan *plan, uint32_t offer);
 uint32_t plan_slot_at(const struct plan *plan, uint32_t offer, uint32_t place);
@@ -222,32 +216,32 @@ uint32_t plan_follows(const struct plan *plan, uint32_t offer, uint32_t place);
 bool plan_is_cut(const struct plan *plan, uint32_t offer, struct slot_days days);
 /* The least price of its slots: along each part of a chain prices never rise. */
 int64_t plan_offer_price(const struct plan *plan, uint32_t offer);
-void plan_take_slots(struct plan *plan, uint32_t offer);
-void plan_release_slots(struct plan *plan, uint32_t offer); /* They have no arcs any more. */
-bool plan_wants_more_slots(const struct plan *plan, uint32_t offer);
-void plan_book(struct plan *plan, uint32_t assignment);
-void plan_unbook(struct plan *plan, uint32_t assignment);
-void plan_make(struct plan *plan, uint32_t offer, int32_t before); /* From day `before` on. */
+void plan_take_slots(struct plan *plan, uint32_t number);
+void plan_release_slots(struct plan *plan, uint32_t number); /* They have no arcs any more. */
+bool plan_wants_more_slots(const struct plan *plan, uint32_t number);
+void plan_book(struct plan *plan, uint32_t number);
+void plan_unbook(struct plan *plan, uint32_t number);
+void plan_make(struct plan *plan, uint32_t number, int32_t before); /* From day `before` on. */
 /* Units that an offer can still commit to, made by `day`; or by any. */
 int64_t plan_room(const struct plan *plan, uint32_t offer, int32_t day);
 int64_t plan_offer_rest(const struct plan *plan, uint32_t offer);
 /* What the slots of the offer have beside commitments; returns units that are missed. */
-int64_t plan_capacities(const struct plan *plan, uint32_t offer,
+int64_t plan_capacities(const struct plan *plan, uint32_t number,
                         int64_t capacities[SLOT_COUNT_MAX]);
-int64_t plan_capacity(const struct plan *plan, uint32_t offer); /* Commitments included. */
-void plan_set_days(struct plan *plan, uint32_t offer); /* Days, chain and capacities of slots. */
+int64_t plan_capacity(const struct plan *plan, uint32_t number); /* Commitments included. */
+void plan_set_days(struct plan *plan, uint32_t number); /* Days, chain and capacities of slots. */
 /* `day` as of slots and assignments: DAY_NONE of a stock. */
 struct match plan_match_on(const struct plan *plan, uint32_t need, uint32_t offer, int32_t day);
-struct plan_places plan_places(const struct plan *plan, uint32_t need, uint32_t offer);
+struct plan_places plan_places(const struct plan *plan, uint32_t need, uint32_t number);
 /* Whether the place, from `places`, is of use to the need; then what it costs. */
 bool plan_can_use(const struct plan *plan, uint32_t need, uint32_t offer,
                   const struct plan_places *places, uint32_t place, uint32_t *cost);
 /* The first place that is of use, SLOT_NONE for none. */
 uint32_t plan_first_use(const struct plan *plan, uint32_t need, uint32_t offer);
 /* The least cost of a day of the tail on which the pair is possible, UINT32_MAX for none. */
-uint32_t plan_least_in_tail(const struct plan *plan, uint32_t need, uint32_t offer);
+uint32_t plan_least_in_tail(const struct plan *plan, uint32_t need, uint32_t number);
 /* The match on all the days of a place: the first that fails, else the last one's. */
-struct match plan_match_at(const struct plan *plan, uint32_t need, uint32_t offer, uint32_t place);
+struct match plan_match_at(const struct plan *plan, uint32_t need, uint32_t number, uint32_t place);
 /* Of use: goods of the place cannot wait for a later one that is as good. */
 bool plan_is_of_use(const struct plan *plan, uint32_t need, uint32_t offer, uint32_t place,
                     const struct match *match);
@@ -271,6 +265,12 @@ void plan_optimise(struct plan *plan);
 
 /* events.c */
 void plan_tell(struct plan *plan, const struct plan_listener *listener);
+void plan_fill_event(const struct plan *plan, uint64_t number, struct assignment_event *event);
 void plan_fill_match(const struct plan *plan, struct plan_assignment *assignment);
+
+/* doubts.c */
+bool plan_is_doubtful(const struct plan *plan, const struct plan_assignment *assignment);
+void plan_set_doubt(struct plan *plan, uint32_t number, bool is_in_doubt);
+void plan_tell_doubts(struct plan *plan, const struct plan_listener *listener);
 
 #endif

@@ -45,10 +45,25 @@ void plan_close(struct plan *plan)
     };
     struct day_work *work = plan->day_work;
     void *owned[] = {
-        plan->needs,       plan->offers,  plan->products, plan->assignments, plan->next,
-        plan->exclusions,  plan->answers, plan->moved,    plan->missing,     plan->ranked,
-        plan->grouped,     plan->work,    plan->needs_of, plan->pairs,       plan->saved_slots,
-        plan->next_booked, work->booked,  work->bookings, work->spans,       work,
+        plan->needs,
+        plan->offers,
+        plan->products,
+        plan->assignments,
+        plan->next,
+        plan->exclusions,
+        plan->answers,
+        plan->moved,
+        plan->missing,
+        plan->ranked,
+        plan->grouped,
+        plan->work,
+        plan->needs_of,
+        plan->pairs,
+        plan->saved_slots,
+        plan->next_booked,
+        work->bookings,
+        work->spans,
+        work,
     };
     for (size_t i = 0; i < COUNT_OF(marks); i++) {
         marks_deinit(marks[i]);
@@ -335,6 +350,7 @@ static void fold_party(struct plan *plan, const struct party *before, uint32_t n
     for (uint32_t need = 0; need < market->need_ids.count; need++) {
         if (market->needs[need].party == number && plan_need_is_open(plan, need)) {
             list_anew(plan, need);
+            marks_add(&plan->touched_needs, need); /* Norms hold for some regions. */
         }
     }
     bool is_there = before->lat == now->lat && before->lon == now->lon &&
@@ -648,6 +664,7 @@ void plan_settle(struct plan *plan, const struct plan_listener *listener)
     plan_sync(plan);
     plan_optimise(plan);
     plan_tell(plan, listener);
+    plan_tell_doubts(plan, listener);
     forget_causes(plan);
     arena_reset(&plan->arena);
     plan->is_settled = true;

@@ -68,6 +68,7 @@ struct plan_assignment {
     uint32_t need, offer;
     uint8_t state;       /* enum assignment_state, 0: no such number. */
     uint8_t accepted_by; /* Bits 1 << enum mover. */
+    bool is_in_doubt;    /* Committed, and the dated rules would not allow it any more. */
     uint32_t cost, kilometres;
     int32_t day;     /* By which it is made; DAY_NONE for a stock. */
     int32_t arrival; /* Day, DAY_NONE when as soon as possible. */
@@ -93,11 +94,11 @@ void plan_tranche_ends(const struct plan *plan, uint32_t need, int64_t ends[PLAN
 struct plan_slot {
     int32_t first, last; /* Days, DAY_NONE both for a stock. */
     int64_t capacity;    /* Beside commitments. */
-    int64_t used;        /* Proposed, and made in this slot. */
+    int64_t used;        /* Proposed, of what is made in this slot. */
     int64_t price;       /* What one unit more would save. */
 };
 uint32_t plan_slot_count(const struct plan *plan, uint32_t offer);
-struct plan_slot plan_slot(const struct plan *plan, uint32_t offer, uint32_t place);
+struct plan_slot plan_slot(const struct plan *plan, uint32_t number, uint32_t place);
 int64_t plan_pair_units(const struct plan *plan, uint32_t need, uint32_t offer); /* Proposed. */
 
 bool plan_is_excluded(const struct plan *plan, uint32_t need, uint32_t offer); /* By a party. */
@@ -109,6 +110,7 @@ struct plan_totals {
     uint64_t assignments;    /* Live ones: not final. */
     uint64_t units_promised; /* Sum of live assignments. */
     uint64_t units_received;
+    uint64_t doubted;      /* Commitments in doubt. */
     uint64_t units_missed; /* Committed, and no longer to be made in time: capacity fell. */
     uint64_t units_wanted; /* Sum of open needs. */
     uint64_t class_wanted[CLASS_COUNT + 1], class_promised[CLASS_COUNT + 1];

@@ -12,7 +12,7 @@
  *                               · arcs x (offer u32 · cost u32 · units i64) · excluded x offer u32
  *     8      assignments        need u32 · offer u32 · state u8 · accepted by u8 · cost u32
  *                               · kilometres u32 · arrival i32 · quantity i64 · day i32
- *                               · to make i64
+ *                               · to make i64 · in doubt u8
  *
  * The arcs of needs lead to slots. Tranches, lists and totals follow from them. Rows are saved when
  * all is settled.
@@ -180,6 +180,7 @@ static void save_assignment(const struct plan *plan, struct target *target, uint
     put_u64(value, (uint64_t)assignment->quantity);
     put_u32(value, (uint32_t)assignment->day);
     put_u64(value, (uint64_t)assignment->to_make);
+    *buffer_extend(value, 1) = assignment->is_in_doubt ? 1 : 0;
     put_row(target, TABLE_ASSIGNMENTS, number);
 }
 
@@ -454,6 +455,8 @@ static enum status load_assignment(struct plan *plan, uint32_t number, struct so
     assignment.quantity = (int64_t)get_u64(&source);
     assignment.day = (int32_t)get_u32(&source);
     assignment.to_make = (int64_t)get_u64(&source);
+    uint8_t doubt = get_u8(&source);
+    assignment.is_in_doubt = doubt == 1;
     if (!is_read(&source) || number == 0 || number > plan->assignment_count ||
         assignment.need >= plan->market->need_ids.count ||
         assignment.offer >= plan->market->offer_ids.count ||
@@ -461,6 +464,7 @@ static enum status load_assignment(struct plan *plan, uint32_t number, struct so
         (assignment.accepted_by & ~sides) != 0 || assignment.cost > COST_MAX ||
         !is_day(assignment.arrival) || !is_day(assignment.day) || assignment.quantity == 0 ||
         !is_quantity(assignment.quantity) || assignment.to_make < 0 ||
+        doubt > (assignment.state == ASSIGNMENT_COMMITTED ? 1 : 0) ||
         assignment.to_make > assignment.quantity ||
         (assignment.to_make > 0 && !is_to_make(plan, &assignment)) ||
         !has_assignment(plan, number - 1)) {
@@ -541,6 +545,7 @@ static bool link_assignments(struct plan *plan, int64_t *fixed)
         fixed[assignment->offer] += life_is_fixed(assignment->state) ? assignment->quantity : 0;
         plan->totals.assignments += !is_received;
         plan->totals.units_promised += is_received ? 0 : (uint64_t)assignment->quantity;
+        plan->totals.doubted += assignment->is_in_doubt;
         plan->totals.units_received += is_received ? (uint64_t)assignment->quantity : 0;
     }
     return true;
@@ -571,7 +576,7 @@ static bool need_agrees(const struct plan *plan, uint32_t number)
 static bool offer_agrees(struct plan *plan, uint32_t number)
 {
     struct plan_offer *offer = &plan->offers[number];
-    int64_t capacities[SLOT_COUNT_MAX];
+    int64_t capacities[SLOT_COUNT_MAX] = {0};
 
     offer->missed = plan_capacities(plan, number, capacities);
     plan->totals.units_missed += (uint64_t)offer->missed;

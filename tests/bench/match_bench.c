@@ -21,8 +21,8 @@
 #define TOWN_COUNT 40u
 #define DAY_ONE 18353
 
-enum world { WORLD_FRANCE, WORLD_TOWNS, WORLD_LATE, WORLD_GLOBE, WORLD_COUNT };
-static const char *const world_names[] = {"france", "towns", "all late", "globe"};
+enum world { WORLD_FRANCE, WORLD_TOWNS, WORLD_LATE, WORLD_GLOBE, WORLD_RULES, WORLD_COUNT };
+static const char *const world_names[] = {"france", "towns", "all late", "globe", "rules"};
 
 static uint64_t state;
 
@@ -82,6 +82,7 @@ static void put_party(struct market *market, uint64_t number, enum world world)
 
 static void put_offer(struct market *market, uint64_t number, enum world world)
 {
+    const char *product = world == WORLD_RULES && number % 2 == 0 ? "gown" : "mask";
     char id[32];
     char party[32];
 
@@ -89,7 +90,7 @@ static void put_offer(struct market *market, uint64_t number, enum world world)
         market, KIND_OFFER_PUT,
         (union command){.offer_put = {.offer = numbered(id, "offer-", number),
                                       .party = numbered(party, "party-", number),
-                                      .product = bytes_from_text("mask"),
+                                      .product = bytes_from_text(product),
                                       .offer_kind = OFFER_STOCK,
                                       .quantity = random_below(1000),
                                       .lead_days = (world == WORLD_LATE ? 1 : 0) + random_below(10),
@@ -122,6 +123,40 @@ static struct market *open_market(void)
           (union command){.product_put = {.product = bytes_from_text("mask"), .lot = 20}});
     apply(market, KIND_TICK, (union command){.tick = {.now = (uint64_t)DAY_ONE * DAY_MS}});
     return market;
+}
+
+/* Half of the offers are of a substitute, and of the others one in ten is certified. */
+static void put_rules(struct market *market)
+{
+    char id[32];
+    char party[32];
+
+    apply(market, KIND_PRODUCT_PUT,
+          (union command){.product_put = {.product = bytes_from_text("gown"), .lot = 20}});
+    apply(market, KIND_SUBSTITUTE_PUT,
+          (union command){.substitute_put = {.substitute = bytes_from_text("s"),
+                                             .product = bytes_from_text("mask"),
+                                             .given = bytes_from_text("gown"),
+                                             .rank = 1,
+                                             .from = DAY_NONE,
+                                             .to = DAY_NONE}});
+    apply(market, KIND_NORM_PUT,
+          (union command){.norm_put = {.norm = bytes_from_text("n"),
+                                       .product = bytes_from_text("mask"),
+                                       .code = bytes_from_text("EN 14683"),
+                                       .class_number = CLASS_COUNT,
+                                       .from = DAY_NONE,
+                                       .to = DAY_NONE}});
+    for (uint64_t i = 1; i < OFFER_COUNT; i += 10) {
+        apply(market, KIND_CERTIFICATE_PUT,
+              (union command){.certificate_put = {.certificate = numbered(id, "c-", i),
+                                                  .party = numbered(party, "party-", i),
+                                                  .product = bytes_from_text("mask"),
+                                                  .code = bytes_from_text("EN 14683"),
+                                                  .state = CERTIFICATE_VALID,
+                                                  .from = DAY_ONE - 100,
+                                                  .to = DAY_ONE + 100}});
+    }
 }
 
 static double measure_candidates(const struct market *market, uint64_t *worst_ns)
@@ -173,6 +208,9 @@ static void run_world(enum world world)
 
     for (uint64_t i = 0; i < OFFER_COUNT; i++) {
         put_party(market, i, world);
+    }
+    if (world == WORLD_RULES) {
+        put_rules(market);
     }
     uint64_t start = now_ns();
     for (uint64_t i = 0; i < OFFER_COUNT; i++) {

@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import tempfile
+from datetime import date
 
 from tap import BUILD, SOURCE, run_cases
 
@@ -74,8 +75,29 @@ def nobody_gives_or_gets_too_much():
     for row in rows["assignment"]:
         given[row["need"]] = given.get(row["need"], 0) + row["quantity"]
     assert all(units <= wanted[need] for need, units in given.items())
-    for row in rows["price"]:
-        assert row["used"] <= row["capacity"]
+    taken = {}
+    for row in rows["assignment"]:
+        taken[row["offer"]] = taken.get(row["offer"], 0) + row["quantity"]
+    reported = {row["offer_id"]: int(row["per_day"]) for row in read("capacity.csv")}
+    for row in read("offers.csv"):
+        limit = int(row["quantity"] or 0)
+        if row["kind"] == "capacity":
+            days = date.fromisoformat(row["to"]) - date.fromisoformat(row["from"])
+            limit = max(int(row["per_day"]), reported.get(row["offer_id"], 0)) * (days.days + 1)
+        assert taken.get(row["offer_id"], 0) <= limit, row["offer_id"]
+
+
+def what_has_days_is_made_by_a_day_that_its_need_can_wait_for():
+    rows, _ = plan(DEMO)
+    kinds = {row["offer_id"]: row for row in read("offers.csv")}
+    latest = {row["need_id"]: row.get("latest") or "9999-12-31" for row in read("needs.csv")}
+    lines = [row for row in rows["assignment"] if kinds[row["offer"]]["kind"] == "capacity"]
+    assert lines and len(lines) < len(rows["assignment"])
+    for row in rows["assignment"]:
+        offer = kinds[row["offer"]]
+        assert (row["day"] != "") == (offer["kind"] == "capacity")
+        if row["day"] != "":
+            assert offer["from"] <= row["day"] <= min(offer["to"], latest[row["need"]])
 
 
 def assignments_keep_to_lots():
@@ -197,6 +219,7 @@ def lots_of_twenty_serve_many_in_few_shipments():
 
 
 run_cases(totals_are_the_sums_of_the_rows, nobody_gives_or_gets_too_much,
+          what_has_days_is_made_by_a_day_that_its_need_can_wait_for,
           assignments_keep_to_lots, every_unmet_need_has_a_reason,
           a_higher_class_is_the_reason_of_a_lower_one, files_hold_what_is_printed,
           an_event_is_decided_when_it_comes, decisions_of_a_round_are_final,

@@ -348,7 +348,7 @@ static void the_report_counts_by_name(void)
     EXPECT_EQ(out.units_promised, 20);
     EXPECT_EQ(out.promised_2, 20);
     EXPECT_EQ(out.wanted_2, 30);
-    EXPECT_EQ(out.count, 21);
+    EXPECT_EQ(out.count, 23);
     close_office(&office);
 }
 
@@ -391,6 +391,17 @@ static void look_up(struct office *office, const struct lookup *lookup, struct b
     EXPECT_OK(proto_decode(&ROWS, buffer_view(answer), &office->effects.arena, rows, &refusal));
 }
 
+static void note_norm(struct office *office)
+{
+    struct norm_put put;
+
+    proto_clear(&NORM_PUT, &put);
+    put.norm = bytes_from_text("r");
+    put.product = bytes_from_text("mask");
+    put.code = bytes_from_text("EN 14683");
+    note(office, &(struct note){.kind = KIND_NORM_PUT, .command = &put, .flags = ENTRY_SETTLES});
+}
+
 static void lookup_pages_and_narrows(void)
 {
     struct office office;
@@ -429,6 +440,21 @@ static void lookup_pages_and_narrows(void)
             &(struct lookup){.what = bytes_from_text("product"), .id = bytes_from_text("mask")},
             &answer, &rows);
     EXPECT_EQ(rows.rows.count, 1);
+    note_norm(&office);
+    struct lookup norms = {.what = bytes_from_text("norm"), .id = bytes_from_text("r")};
+    struct dated_row norm;
+    look_up(&office, &norms, &answer, &rows);
+    EXPECT_EQ(rows.rows.count, 1);
+    EXPECT_OK(proto_decode(&DATED_ROW, ((struct raw_item *)rows.rows.items)[0].value,
+                           &office.effects.arena, &norm, &refusal));
+    EXPECT_TEXT(norm.t, "norm");
+    EXPECT_TEXT(norm.code, "EN 14683");
+    EXPECT_TEXT(norm.state, "in_force");
+    norms = (struct lookup){.what = bytes_from_text("norm"), .product = bytes_from_text("mask")};
+    look_up(&office, &norms, &answer, &rows);
+    EXPECT_EQ(rows.rows.count, 1);
+    look_up(&office, &(struct lookup){.what = bytes_from_text("certificate")}, &answer, &rows);
+    EXPECT_EQ(rows.rows.count, 0);
     expect_refused(&office, &LOOKUP, &(struct lookup){.what = bytes_from_text("moon")}, "what");
     buffer_deinit(&answer);
     close_office(&office);
@@ -489,6 +515,14 @@ static void explain_says_what_a_need_gets_and_why(void)
         &answer, &explained);
     EXPECT_TEXT(explained.t, "pair");
     EXPECT_TEXT(((struct pair_row *)explained.pairs.items)->reason, "lot_unreachable");
+    EXPECT_TRUE(((struct pair_row *)explained.pairs.items)->units_missing > 0);
+    note_norm(&office);
+    explain_request(
+        &office, &(struct explain){.need = bytes_from_text("n1"), .offer = bytes_from_text("o1")},
+        &answer, &explained);
+    EXPECT_TEXT(((struct pair_row *)explained.pairs.items)->reason, "certificate_missing");
+    EXPECT_TEXT(((struct pair_row *)explained.pairs.items)->code, "EN 14683");
+    EXPECT_TEXT(((struct pair_row *)explained.pairs.items)->rule, "r");
     expect_refused(&office, &EXPLAIN, &(struct explain){.need = bytes_from_text("n2")}, "need");
     expect_refused(&office, &EXPLAIN, &(struct explain){.assignment = 9}, "assignment");
     expect_refused(&office, &EXPLAIN,

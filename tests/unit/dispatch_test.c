@@ -103,6 +103,7 @@ static void add_assignment(struct setup *setup, uint64_t number, uint64_t state)
     event.need = bytes_from_text(texts[0]);
     event.offer = bytes_from_text(texts[1]);
     event.product = bytes_from_text(texts[2]);
+    event.given = bytes_from_text(number % 3 == 0 ? "m9" : "");
     event.requester = bytes_from_text(texts[3]);
     event.offerer = bytes_from_text(texts[4]);
     event.quantity = number;

@@ -3,6 +3,7 @@
  */
 #include "brokers/gateway/gateway.h"
 
+#include "core/match/market.h"
 #include "tests/unit/command_fixture.h"
 #include "tests/unit/fake_world.h"
 
@@ -434,6 +435,65 @@ static void an_unknown_reference_names_its_field_and_the_nearest_id(void)
     expect_refused(take(&setup, 4, &CAPACITY_PUT, make_capacity("o", 1)), "unknown", "offer");
     expect_refused(take(&setup, 5, &OFFER_WITHDRAW, make_id_command("o")), "unknown", "offer");
     expect_refused(take(&setup, 6, &NEED_RELEASE, make_id_command("n")), "unknown", "need");
+    close_setup(&setup);
+}
+
+static union command make_norm(const char *norm, const char *product)
+{
+    union command command;
+
+    proto_clear(&NORM_PUT, &command);
+    command.norm_put.norm = bytes_from_text(norm);
+    command.norm_put.product = bytes_from_text(product);
+    command.norm_put.code = bytes_from_text("EN 14683");
+    return command;
+}
+
+static void a_dated_rule_names_things_that_are_known(void)
+{
+    struct setup setup;
+    union command command;
+
+    open_setup(&setup);
+    furnish(&setup);
+    expect_refused(take(&setup, 1, &NORM_PUT, make_norm("r", "maks")), "unknown", "product");
+    proto_clear(&SUBSTITUTE_PUT, &command);
+    command.substitute_put.substitute = bytes_from_text("s");
+    command.substitute_put.product = bytes_from_text("mask");
+    command.substitute_put.given = bytes_from_text("gown");
+    expect_refused(take(&setup, 2, &SUBSTITUTE_PUT, command), "unknown", "given");
+    proto_clear(&CERTIFICATE_PUT, &command);
+    command.certificate_put.certificate = bytes_from_text("c");
+    command.certificate_put.party = bytes_from_text("nobody");
+    command.certificate_put.product = bytes_from_text("mask");
+    command.certificate_put.code = bytes_from_text("EN 14683");
+    expect_refused(take(&setup, 3, &CERTIFICATE_PUT, command), "unknown", "party");
+    command.certificate_put.party = bytes_from_text("hospital");
+    EXPECT_TRUE(take(&setup, 4, &CERTIFICATE_PUT, command).accepted);
+    command.certificate_put.code = bytes_from_text("EN 149");
+    expect_refused(take(&setup, 5, &CERTIFICATE_PUT, command), "conflict", "product");
+    proto_clear(&EXCLUSION_PUT, &command);
+    command.exclusion_put.exclusion = bytes_from_text("x");
+    command.exclusion_put.party = bytes_from_text("hospital");
+    command.exclusion_put.other = bytes_from_text("nobody");
+    command.exclusion_put.reason = bytes_from_text("conflict");
+    expect_refused(take(&setup, 6, &EXCLUSION_PUT, command), "unknown", "other");
+    close_setup(&setup);
+}
+
+static void a_norm_more_than_a_product_may_have_is_full(void)
+{
+    struct setup setup;
+    char name[16];
+
+    open_setup(&setup);
+    furnish(&setup);
+    for (uint64_t i = 0; i < PRODUCT_NORM_MAX; i++) {
+        snprintf(name, sizeof name, "r%" PRIu64, i);
+        EXPECT_TRUE(take(&setup, 1 + i, &NORM_PUT, make_norm(name, "mask")).accepted);
+    }
+    expect_refused(take(&setup, 100, &NORM_PUT, make_norm("one more", "mask")), "full", "");
+    EXPECT_TRUE(take(&setup, 101, &NORM_PUT, make_norm("r0", "mask")).accepted); /* Known. */
     close_setup(&setup);
 }
 
@@ -901,6 +961,8 @@ static const struct test_case cases[] = {
     CASE(the_same_id_with_another_body_is_a_conflict),
     CASE(a_refused_id_may_be_used_again),
     CASE(an_unknown_reference_names_its_field_and_the_nearest_id),
+    CASE(a_dated_rule_names_things_that_are_known),
+    CASE(a_norm_more_than_a_product_may_have_is_full),
     CASE(a_command_that_breaks_a_rule_is_refused_with_its_field),
     CASE(what_is_implausible_is_taken_and_held_back),
     CASE(what_was_released_is_not_held_back_when_it_is_put_again),

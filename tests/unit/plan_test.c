@@ -7,7 +7,7 @@
 
 #define PARTY_COUNT 12
 #define PRODUCT_COUNT 2
-#define HISTORY_COUNT 24
+#define HISTORY_COUNT 10 /* Twice each count of slots. */
 #define STEP_COUNT 330
 #define KEPT_FEW 4
 #define KEPT_ALL MATCH_KEPT_MAX

@@ -688,7 +688,7 @@ static void check_pair(const struct market *market, const struct match_rules *ru
 static void check_candidates(const struct market *market, const struct match_rules *rules,
                              uint32_t need)
 {
-    struct candidate found[KEPT_MAX], all[OFFER_COUNT];
+    struct candidate found[KEPT_MAX] = {0}, all[OFFER_COUNT] = {0};
     uint32_t bound = 0;
     size_t count = 0;
 

@@ -202,7 +202,9 @@ static void report(const void *state, struct report_out *out)
     report_count(out, "assignments", totals.assignments);
     report_count(out, "units_wanted", totals.units_wanted);
     report_count(out, "units_promised", totals.units_promised);
+    report_count(out, "doubted", totals.doubted);
     report_count(out, "units_received", totals.units_received);
+    report_count(out, "units_missed", totals.units_missed);
     for (size_t i = 1; i <= CLASS_COUNT; i++) {
         report_count(out, wanted[i], totals.class_wanted[i]);
         report_count(out, promised[i], totals.class_promised[i]);

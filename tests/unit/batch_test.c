@@ -1,0 +1,187 @@
+/*
+ * batch_test.c - what is solved anew at once is what the changes give one by one.
+ */
+#include "core/flow/batch.h"
+
+#include "tests/unit/flow_fixture.h"
+
+#include <string.h>
+
+#define INSTANCE_COUNT 2000
+#define UNIT_WEIGHT FLOW_WEIGHT_STEP
+
+static void set_sources(struct flow *flow, const struct instance *instance)
+{
+    for (uint32_t i = 0; i < instance->source_count; i++) {
+        flow_set_source(flow, i, instance->capacity[i]);
+    }
+    for (uint32_t i = 0; i < instance->source_count; i++) {
+        flow_set_next(flow, i, instance->next[i]);
+    }
+}
+
+static void load_sink(struct flow *flow, const struct instance *instance, uint32_t sink)
+{
+    struct flow_arc arcs[SOURCE_MAX];
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < instance->source_count; i++) {
+        if (instance->cost[sink][i] != COST_NONE) {
+            arcs[count++] = (struct flow_arc){.source = i, .cost = instance->cost[sink][i]};
+        }
+    }
+    flow_load_sink(flow, sink, instance->tranches[sink], instance->tranche_count[sink], arcs,
+                   count);
+}
+
+static void expect_same_objective(const struct flow *left, const struct flow *right)
+{
+    struct flow_objective of_left;
+    struct flow_objective of_right;
+
+    flow_objective(left, &of_left);
+    flow_objective(right, &of_right);
+    EXPECT_TRUE(memcmp(of_left.unserved, of_right.unserved, sizeof of_left.unserved) == 0);
+    EXPECT_TRUE(of_left.cost == of_right.cost);
+}
+
+static void a_batch_gives_the_objective_of_changes_one_by_one(void)
+{
+    uint64_t random = 1;
+
+    for (size_t i = 0; i < INSTANCE_COUNT; i++) {
+        struct instance instance;
+        struct flow *one_by_one;
+        struct flow *at_once;
+        draw_instance(&random, &instance);
+        flow_open(&one_by_one);
+        flow_open(&at_once);
+        set_sources(one_by_one, &instance);
+        set_sources(at_once, &instance);
+        for (uint32_t sink = 0; sink < instance.sink_count; sink++) {
+            load_sink(one_by_one, &instance, sink);
+            flow_settle(one_by_one);
+            load_sink(at_once, &instance, sink);
+        }
+        batch_settle(at_once);
+        EXPECT_TRUE(flow_certify(at_once, NULL));
+        expect_same_objective(at_once, one_by_one);
+        flow_close(one_by_one);
+        flow_close(at_once);
+    }
+}
+
+static void a_sink_loaded_again_keeps_its_arcs_and_gets_the_new_ones(void)
+{
+    static const struct flow_tranche tranche = {.units = 3, .weight = UNIT_WEIGHT};
+    static const struct flow_arc arcs[] = {{.source = 0, .cost = 7}, {.source = 1, .cost = 5}};
+    struct flow *flow;
+    size_t count = 0;
+
+    flow_open(&flow);
+    flow_set_source(flow, 0, 2);
+    flow_set_source(flow, 1, 2);
+    flow_load_sink(flow, 0, &tranche, 1, &arcs[0], 1);
+    flow_load_sink(flow, 0, &tranche, 1, &arcs[1], 1);
+    batch_settle(flow);
+    EXPECT_TRUE(flow_certify(flow, NULL));
+    flow_arcs(flow, 0, &count);
+    EXPECT_EQ(count, 2);
+    EXPECT_EQ(flow_units(flow, 0, 0), 1);
+    EXPECT_EQ(flow_units(flow, 0, 1), 2);
+    flow_close(flow);
+}
+
+/* Units on every arc. */
+static void look_at(const struct flow *flow, int64_t units[SINK_MAX][SOURCE_MAX])
+{
+    for (uint32_t sink = 0; sink < SINK_MAX; sink++) {
+        for (uint32_t source = 0; source < SOURCE_MAX; source++) {
+            units[sink][source] = flow_units(flow, sink, source);
+        }
+    }
+}
+
+static void expect_changes(struct flow *flow, int64_t units[SINK_MAX][SOURCE_MAX])
+{
+    int64_t after[SINK_MAX][SOURCE_MAX];
+    size_t count;
+    const struct flow_change *changes = flow_changes(flow, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        EXPECT_TRUE(changes[i].before != changes[i].after);
+        EXPECT_EQ(units[changes[i].sink][changes[i].source], changes[i].before);
+        units[changes[i].sink][changes[i].source] = changes[i].after;
+    }
+    look_at(flow, after);
+    EXPECT_TRUE(memcmp(units, after, sizeof after) == 0);
+}
+
+static void a_batch_reports_exactly_what_it_changes(void)
+{
+    uint64_t random = 1;
+
+    for (size_t i = 0; i < INSTANCE_COUNT; i++) {
+        struct instance instance;
+        int64_t units[SINK_MAX][SOURCE_MAX];
+        struct flow *flow;
+        draw_instance(&random, &instance);
+        flow_open(&flow);
+        set_sources(flow, &instance);
+        for (uint32_t sink = 0; sink < instance.sink_count; sink++) {
+            load_sink(flow, &instance, sink);
+        }
+        flow_settle(flow);
+        flow_clear_changes(flow);
+        look_at(flow, units);
+        for (uint32_t source = 0; source < instance.source_count; source += 2) {
+            flow_set_source(flow, source, (int64_t)random_below(&random, 12));
+        }
+        batch_settle(flow);
+        EXPECT_TRUE(flow_certify(flow, NULL));
+        expect_changes(flow, units);
+        flow_close(flow);
+    }
+}
+
+static void set_sinks(struct flow *flow, uint32_t count, int64_t units)
+{
+    struct flow_tranche tranche = {.units = units, .weight = UNIT_WEIGHT};
+
+    for (uint32_t i = 0; i < count; i++) {
+        flow_set_sink(flow, i, &tranche, 1);
+    }
+}
+
+static void a_batch_pays_when_enough_changed(void)
+{
+    struct flow *flow;
+
+    flow_open(&flow);
+    set_sinks(flow, BATCH_CHANGES_MIN - 1, 1);
+    EXPECT_TRUE(!batch_pays(flow));
+    set_sinks(flow, BATCH_CHANGES_MIN, 1);
+    EXPECT_TRUE(batch_pays(flow));
+    set_sinks(flow, BATCH_CHANGES_MIN * BATCH_SHARE + 1, 1);
+    flow_settle(flow);
+    set_sinks(flow, BATCH_CHANGES_MIN, 2);
+    EXPECT_TRUE(!batch_pays(flow));
+    set_sinks(flow, BATCH_CHANGES_MIN + 1, 2);
+    EXPECT_TRUE(batch_pays(flow));
+    flow_settle(flow);
+    EXPECT_TRUE(!batch_pays(flow));
+    EXPECT_TRUE(flow_certify(flow, NULL));
+    flow_close(flow);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test_case cases[] = {
+        CASE(a_batch_gives_the_objective_of_changes_one_by_one),
+        CASE(a_sink_loaded_again_keeps_its_arcs_and_gets_the_new_ones),
+        CASE(a_batch_reports_exactly_what_it_changes),
+        CASE(a_batch_pays_when_enough_changed),
+    };
+
+    return run_cases(cases, COUNT_OF(cases), argc, argv);
+}
