@@ -279,6 +279,7 @@ void oracle_audit_end(struct sim *sim)
     oracle_audit(sim);
     model_fold_upto(sim, sim->oracle->feeds[NODE_GATEWAY].taken);
     model_check_sums(sim);
+    model_check_doubts(sim);
     check_all_answered(sim);
     check_report(sim);
     if (sim->scenario->seed % AGAIN_SHARE == 0) {

@@ -54,6 +54,7 @@ const char *const SITUATION_NAMES[SITUATION_COUNT] = {
     [SEEN_UNKNOWN_OUTCOME] = "unknown_outcome_durable",
     [SEEN_SUBSTITUTE] = "substitute",
     [SEEN_CERTIFIED] = "certified",
+    [SEEN_DOUBTED] = "doubted",
     [SEEN_LOT] = "lot_of_more_than_one",
 };
 

@@ -128,6 +128,7 @@ enum situation {
     SEEN_LOT,              /* An assignment of a product that is not shipped one by one. */
     SEEN_SUBSTITUTE,       /* A product stood in for another one. */
     SEEN_CERTIFIED,        /* Something was given that a norm asks a certificate for. */
+    SEEN_DOUBTED,          /* A commitment that rules forbid, or allow again, was told. */
     SITUATION_COUNT,
 };
 extern const char *const SITUATION_NAMES[SITUATION_COUNT];
