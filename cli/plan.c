@@ -144,7 +144,8 @@ static void print_object(struct planning *planning, const char *type, const stru
         }
     }
     json_close(line);
-    printf("%.*s\n", BYTES_ARGS(buffer_view(line)));
+    buffer_append_text(line, "\n");
+    fwrite(line->data, 1, line->size, stdout);
 }
 
 static void add_to_table(struct table *table, const struct cell *cells, size_t count)
