@@ -5,9 +5,14 @@
  * A basis is a spanning tree of hub, slots and portions. Most portions are leaves of it: their one
  * arc carries all they want, so their place is kept with the portion and not in the tree. Only
  * portions with several arcs, the joints, are nodes; there are never more of them than slots. So a
- * pivot walks and shifts tens of nodes, however many needs there are.
+ * pivot walks and shifts tens of nodes on one day and hundreds on thirty, where the slots of a line
+ * hang on one another, however many needs there are.
  *
  *     price(hub) = 0,   price(to) = price(from) + cost on every arc of the tree
+ *
+ * The thread leads through all nodes, parents before children and each subtree in one piece, so
+ * shifting the prices of a subtree follows it from the top to the last. A slot counts one in the
+ * sizes of the subtrees it is in, a joint nothing: it comes and goes without a change above it.
  *
  * Costs of arcs of the tree are not kept: they are differences of prices. An arc enters when
  * price(from) + cost < price(to). All arcs are without bounds, so a tree arc that points away from
@@ -28,18 +33,13 @@
 #define PORTION_MASK (((uint32_t)1 << 31) - 1)
 #define BLOCK_SIZE 8 /* Needs, or slots, that are priced before the best enters. */
 
-/* Walks through subtrees are most of the work, so what they read stands by itself. */
+/* A node, and the arc between it and its parent. */
 struct simplex_node {
-    uint32_t parent;
-    uint32_t first; /* Child. */
-    uint32_t next;  /* Sibling. */
-    uint32_t depth;
-};
-
-/* The arc between a node and its parent, and what else is seldom read. */
-struct simplex_edge {
     int64_t flow;
-    uint32_t previous;     /* Sibling. */
+    uint32_t parent;
+    uint32_t size;         /* Slots in its subtree. */
+    uint32_t previous;     /* In the thread. */
+    uint32_t last;         /* Of its subtree in the thread. */
     unsigned portion : 31; /* Of a joint. */
     unsigned gives : 1;    /* The arc points to the parent. */
 };
@@ -62,35 +62,42 @@ struct cycle {
     bool on_giving_side; /* It lies between `from` and the apex. */
 };
 
-static void link_child(struct simplex *simplex, uint32_t parent, uint32_t child)
+static void follow(struct simplex *simplex, uint32_t node, uint32_t next)
 {
-    struct simplex_node *nodes = simplex->nodes;
-    struct simplex_edge *edges = simplex->edges;
-
-    nodes[child].parent = parent;
-    edges[child].previous = SIMPLEX_NONE;
-    nodes[child].next = nodes[parent].first;
-    if (nodes[parent].first != SIMPLEX_NONE) {
-        edges[nodes[parent].first].previous = child;
-    }
-    nodes[parent].first = child;
+    simplex->threads[node] = next;
+    simplex->nodes[next].previous = node;
 }
 
-static void unlink_child(struct simplex *simplex, uint32_t child)
+/* From `node` up, subtrees that ended with `old` end with `last`. */
+static void change_last(struct simplex *simplex, uint32_t node, uint32_t old, uint32_t last)
 {
     struct simplex_node *nodes = simplex->nodes;
-    struct simplex_edge *edges = simplex->edges;
-    uint32_t next = nodes[child].next;
-    uint32_t previous = edges[child].previous;
 
-    if (previous != SIMPLEX_NONE) {
-        nodes[previous].next = next;
-    } else {
-        nodes[nodes[child].parent].first = next;
+    while (node != SIMPLEX_NONE && nodes[node].last == old) {
+        nodes[node].last = last;
+        node = nodes[node].parent;
     }
-    if (next != SIMPLEX_NONE) {
-        edges[next].previous = previous;
-    }
+}
+
+/* Puts a subtree that is nowhere behind its new parent. Sizes above are the caller's. */
+static void link_subtree(struct simplex *simplex, uint32_t parent, uint32_t top)
+{
+    uint32_t last = simplex->nodes[top].last;
+
+    simplex->nodes[top].parent = parent;
+    follow(simplex, last, simplex->threads[parent]);
+    follow(simplex, parent, top);
+    change_last(simplex, parent, parent, last);
+}
+
+static void unlink_subtree(struct simplex *simplex, uint32_t top)
+{
+    struct simplex_node *nodes = simplex->nodes;
+    uint32_t previous = nodes[top].previous;
+    uint32_t last = nodes[top].last;
+
+    follow(simplex, previous, simplex->threads[last]);
+    change_last(simplex, nodes[top].parent, last, previous);
 }
 
 static uint32_t take_joint(struct simplex *simplex, uint32_t portion)
@@ -99,8 +106,7 @@ static uint32_t take_joint(struct simplex *simplex, uint32_t portion)
 
     ENSURE(joint != SIMPLEX_NONE);
     simplex->spare = simplex->nodes[joint].parent;
-    simplex->nodes[joint] = (struct simplex_node){.first = SIMPLEX_NONE};
-    simplex->edges[joint] = (struct simplex_edge){.portion = portion & PORTION_MASK};
+    simplex->nodes[joint] = (struct simplex_node){.last = joint, .portion = portion & PORTION_MASK};
     simplex->problem->portions[portion].joint = joint;
     return joint;
 }
@@ -110,67 +116,107 @@ static void release_joint(struct simplex *simplex, uint32_t node)
 {
     uint32_t parent = simplex->nodes[node].parent;
 
-    if (node <= simplex->hub || simplex->nodes[node].first != SIMPLEX_NONE) {
+    if (node <= simplex->hub || simplex->nodes[node].size > 0) {
         return;
     }
-    struct simplex_portion *portion = &simplex->problem->portions[simplex->edges[node].portion];
-    ENSURE(simplex->edges[node].flow == portion->units);
+    struct simplex_portion *portion = &simplex->problem->portions[simplex->nodes[node].portion];
+    ENSURE(simplex->nodes[node].flow == portion->units);
     portion->joint = SIMPLEX_NONE;
     portion->from = parent;
     portion->cost = simplex->prices[node] - simplex->prices[parent];
-    unlink_child(simplex, node);
+    unlink_subtree(simplex, node);
     simplex->nodes[node].parent = simplex->spare;
     simplex->spare = node;
 }
 
-/* The node after `node` in a walk through all below `top`, parents first; `top` when it is over. */
-static uint32_t walk_on(const struct simplex_node *nodes, uint32_t node, uint32_t top)
-{
-    if (nodes[node].first != SIMPLEX_NONE) {
-        return nodes[node].first;
-    }
-    while (node != top && nodes[node].next == SIMPLEX_NONE) {
-        node = nodes[node].parent;
-    }
-    return node == top ? top : nodes[node].next;
-}
-
-/* Adds `change` to the prices at and below `top`, and makes depths right. */
 static void shift_subtree(struct simplex *simplex, uint32_t top, int64_t change)
 {
-    struct simplex_node *nodes = simplex->nodes;
-    uint32_t node = top;
+    const uint32_t *threads = simplex->threads;
+    int64_t *prices = simplex->prices;
+    uint32_t last = simplex->nodes[top].last;
 
-    do {
-        simplex->prices[node] += change;
-        nodes[node].depth = nodes[nodes[node].parent].depth + 1;
-        node = walk_on(nodes, node, top);
-    } while (node != top);
+    prices[top] += change;
+    for (uint32_t node = top; node != last;) {
+        node = threads[node];
+        prices[node] += change;
+    }
 }
 
-/* Turns the arcs from `start` up to `end` around and hangs `start` on `parent`. */
-static void hang(struct simplex *simplex, uint32_t start, uint32_t end, uint32_t parent,
-                 int64_t flow, bool gives)
+static void change_sizes(struct simplex *simplex, uint32_t node, uint32_t apex, uint32_t change)
 {
-    uint32_t node = start;
-
-    for (;;) {
-        uint32_t old_parent = simplex->nodes[node].parent;
-        struct simplex_edge *edge = &simplex->edges[node];
-        int64_t old_flow = edge->flow;
-        bool gave = edge->gives;
-        unlink_child(simplex, node);
-        link_child(simplex, parent, node);
-        edge->flow = flow;
-        edge->gives = gives;
-        if (node == end) {
-            return;
-        }
-        parent = node;
-        flow = old_flow;
-        gives = !gave;
-        node = old_parent;
+    for (; node != apex; node = simplex->nodes[node].parent) {
+        simplex->nodes[node].size += change;
     }
+}
+
+/* Puts the thread of the subtree of `end`, which is nowhere, in the order it has with `start` as
+ * its top: what is below `start`, then on the way up what of each is not there yet. */
+static void turn_thread(struct simplex *simplex, uint32_t start, uint32_t end)
+{
+    struct simplex_node *nodes = simplex->nodes;
+    uint32_t tail = nodes[start].last;
+    uint32_t last = tail;
+    uint32_t after = simplex->threads[last];
+    uint32_t before = nodes[start].previous;
+
+    for (uint32_t node = start; node != end;) {
+        node = nodes[node].parent;
+        uint32_t above = nodes[node].previous;
+        follow(simplex, tail, node);
+        tail = before;
+        if (nodes[node].last != last) {
+            follow(simplex, before, after);
+            last = nodes[node].last;
+            after = simplex->threads[last];
+            tail = last;
+        }
+        before = above;
+    }
+    nodes[start].last = tail;
+}
+
+/* The arcs from `start` up to `end` turn around, `start` becomes the top. Every other node on the
+ * way keeps all but what was below the one before it. */
+static void turn_arcs(struct simplex *simplex, uint32_t start, uint32_t end)
+{
+    struct simplex_node *nodes = simplex->nodes;
+    struct simplex_node below = nodes[start];
+    uint32_t total = nodes[end].size;
+
+    nodes[start].size = total;
+    for (uint32_t child = start; child != end;) {
+        uint32_t node = below.parent;
+        struct simplex_node old = nodes[node];
+        nodes[node].parent = child;
+        nodes[node].flow = below.flow;
+        nodes[node].gives = !below.gives;
+        nodes[node].size = total - below.size;
+        nodes[node].last = nodes[start].last;
+        below = old;
+        child = node;
+    }
+}
+
+/* Cuts `end` off, turns the arcs from `start` up to it around and hangs `start` on `parent`. `apex`
+ * is above both places. */
+static void hang(struct simplex *simplex, uint32_t start, uint32_t end, uint32_t parent,
+                 uint32_t apex)
+{
+    struct simplex_node *nodes = simplex->nodes;
+    uint32_t size = nodes[end].size;
+
+    change_sizes(simplex, nodes[end].parent, apex, -size);
+    change_sizes(simplex, parent, apex, size);
+    unlink_subtree(simplex, end);
+    turn_thread(simplex, start, end);
+    turn_arcs(simplex, start, end);
+    link_subtree(simplex, parent, start);
+}
+
+/* Grows on the way up. A joint has the size of its slots together, so it comes after them. */
+static uint64_t rank(const struct simplex *simplex, uint32_t node)
+{
+    return 2 * (uint64_t)simplex->nodes[node].size + (node > simplex->hub);
 }
 
 /* Walks both sides of the cycle up to the apex. The flow runs down the side of `giver` and up that
@@ -180,19 +226,18 @@ static void find_leaving(const struct simplex *simplex, uint32_t giver, uint32_t
 {
     const struct simplex_node *nodes = simplex->nodes;
     int64_t giving_units = INT64_MAX;
-    const struct simplex_edge *edges = simplex->edges;
     uint32_t giving = SIMPLEX_NONE;
 
     while (giver != taker) {
-        if (nodes[giver].depth > nodes[taker].depth) {
-            if (edges[giver].gives && edges[giver].flow < giving_units) {
-                giving_units = edges[giver].flow;
+        if (rank(simplex, giver) < rank(simplex, taker)) {
+            if (nodes[giver].gives && nodes[giver].flow < giving_units) {
+                giving_units = nodes[giver].flow;
                 giving = giver;
             }
             giver = nodes[giver].parent;
         } else {
-            if (!edges[taker].gives && edges[taker].flow <= cycle->units) {
-                cycle->units = edges[taker].flow;
+            if (!nodes[taker].gives && nodes[taker].flow <= cycle->units) {
+                cycle->units = nodes[taker].flow;
                 cycle->leaving = taker;
             }
             taker = nodes[taker].parent;
@@ -207,14 +252,13 @@ static void find_leaving(const struct simplex *simplex, uint32_t giver, uint32_t
 
 static void push(struct simplex *simplex, uint32_t giver, uint32_t taker, const struct cycle *cycle)
 {
-    const struct simplex_node *nodes = simplex->nodes;
-    struct simplex_edge *edges = simplex->edges;
+    struct simplex_node *nodes = simplex->nodes;
 
     for (; giver != cycle->apex; giver = nodes[giver].parent) {
-        edges[giver].flow += edges[giver].gives ? -cycle->units : cycle->units;
+        nodes[giver].flow += nodes[giver].gives ? -cycle->units : cycle->units;
     }
     for (; taker != cycle->apex; taker = nodes[taker].parent) {
-        edges[taker].flow += edges[taker].gives ? cycle->units : -cycle->units;
+        nodes[taker].flow += nodes[taker].gives ? cycle->units : -cycle->units;
     }
 }
 
@@ -223,14 +267,13 @@ static void exchange(struct simplex *simplex, const struct entering *entering,
                      const struct cycle *cycle)
 {
     uint32_t cut_from = simplex->nodes[cycle->leaving].parent;
+    bool gives = cycle->on_giving_side;
+    uint32_t top = gives ? entering->from : entering->to;
 
-    if (cycle->on_giving_side) {
-        hang(simplex, entering->from, cycle->leaving, entering->to, cycle->units, true);
-        shift_subtree(simplex, entering->from, entering->gain);
-    } else {
-        hang(simplex, entering->to, cycle->leaving, entering->from, cycle->units, false);
-        shift_subtree(simplex, entering->to, -entering->gain);
-    }
+    hang(simplex, top, cycle->leaving, gives ? entering->to : entering->from, cycle->apex);
+    simplex->nodes[top].flow = cycle->units;
+    simplex->nodes[top].gives = gives;
+    shift_subtree(simplex, top, gives ? entering->gain : -entering->gain);
     release_joint(simplex, cycle->leaving);
     release_joint(simplex, cut_from);
 }
@@ -240,9 +283,8 @@ static void become_joint(struct simplex *simplex, struct entering *entering, int
     struct simplex_portion *portion = &simplex->problem->portions[entering->portion];
     uint32_t joint = take_joint(simplex, entering->portion);
 
-    link_child(simplex, portion->from, joint);
-    simplex->edges[joint].flow = flow;
-    simplex->nodes[joint].depth = simplex->nodes[portion->from].depth + 1;
+    link_subtree(simplex, portion->from, joint);
+    simplex->nodes[joint].flow = flow;
     simplex->prices[joint] = simplex->prices[portion->from] + portion->cost;
     entering->to = joint;
 }
@@ -365,7 +407,7 @@ static void improve(struct simplex *simplex)
 static uint32_t find_left(const struct simplex *simplex, uint32_t slot)
 {
     while (slot != SIMPLEX_NONE &&
-           (simplex->nodes[slot].parent != simplex->hub || simplex->edges[slot].flow == 0)) {
+           (simplex->nodes[slot].parent != simplex->hub || simplex->nodes[slot].flow == 0)) {
         slot = simplex->before[slot];
     }
     return slot;
@@ -396,14 +438,15 @@ static int64_t take_from(struct simplex *simplex, uint32_t slot, int64_t units)
     uint32_t left = find_left(simplex, slot);
 
     while (taken < units && left != SIMPLEX_NONE) {
-        int64_t part = min_i64(units - taken, simplex->edges[left].flow);
+        int64_t part = min_i64(units - taken, simplex->nodes[left].flow);
         for (uint32_t node = slot; node != left; node = simplex->before[node]) {
             if (simplex->nodes[node].parent == simplex->hub) {
-                hang(simplex, node, node, simplex->before[node], 0, false);
+                hang(simplex, node, node, simplex->before[node], simplex->hub);
+                simplex->nodes[node].gives = false;
             }
-            simplex->edges[node].flow += part;
+            simplex->nodes[node].flow += part;
         }
-        simplex->edges[left].flow -= part;
+        simplex->nodes[left].flow -= part;
         taken += part;
         left = find_left(simplex, slot);
     }
@@ -419,7 +462,9 @@ static void hang_on_joint(struct simplex *simplex, uint32_t joint, const struct 
     while (simplex->nodes[top].parent != simplex->hub) {
         top = simplex->nodes[top].parent;
     }
-    hang(simplex, arc->slot, top, joint, units, true);
+    hang(simplex, arc->slot, top, joint, simplex->hub);
+    simplex->nodes[arc->slot].flow = units;
+    simplex->nodes[arc->slot].gives = true;
     simplex->prices[arc->slot] = -(int64_t)arc->cost;
 }
 
@@ -442,13 +487,13 @@ static void serve(struct simplex *simplex, uint32_t need, uint32_t number)
         }
         left -= units;
         if (portion->joint == SIMPLEX_NONE) {
-            take_joint(simplex, number);
+            link_subtree(simplex, simplex->hub, take_joint(simplex, number));
         }
         hang_on_joint(simplex, portion->joint, arc, units);
     }
     if (portion->joint != SIMPLEX_NONE) {
-        link_child(simplex, portion->from, portion->joint);
-        simplex->edges[portion->joint].flow = left;
+        hang(simplex, portion->joint, portion->joint, portion->from, simplex->hub);
+        simplex->nodes[portion->joint].flow = left;
         simplex->prices[portion->joint] = portion->cost;
     }
 }
@@ -502,13 +547,16 @@ static void plant(struct simplex *simplex)
     uint32_t node_count = 2 * problem->slot_count + 2;
 
     GROW(simplex->nodes, simplex->node_capacity, node_count);
-    GROW(simplex->edges, simplex->edge_capacity, node_count);
+    GROW(simplex->threads, simplex->thread_capacity, node_count);
     GROW(simplex->prices, simplex->price_capacity, node_count);
     GROW(simplex->before, simplex->before_capacity, problem->slot_count);
     simplex->hub = problem->slot_count;
     simplex->spare = SIMPLEX_NONE;
-    simplex->nodes[simplex->hub] =
-        (struct simplex_node){.first = SIMPLEX_NONE, .next = SIMPLEX_NONE, .parent = SIMPLEX_NONE};
+    simplex->nodes[simplex->hub] = (struct simplex_node){.parent = SIMPLEX_NONE,
+                                                         .size = problem->slot_count + 1,
+                                                         .previous = simplex->hub,
+                                                         .last = simplex->hub};
+    simplex->threads[simplex->hub] = simplex->hub;
     simplex->prices[simplex->hub] = 0;
     for (uint32_t i = 0; i < problem->slot_count; i++) {
         simplex->before[i] = SIMPLEX_NONE;
@@ -517,10 +565,10 @@ static void plant(struct simplex *simplex)
         if (problem->slots[i].next != SIMPLEX_NONE) {
             simplex->before[problem->slots[i].next] = i;
         }
-        simplex->nodes[i] = (struct simplex_node){.first = SIMPLEX_NONE};
-        simplex->edges[i] = (struct simplex_edge){.flow = problem->slots[i].units, .gives = true};
+        simplex->nodes[i] = (struct simplex_node){
+            .flow = problem->slots[i].units, .size = 1, .last = i, .gives = true};
         simplex->prices[i] = 0;
-        link_child(simplex, simplex->hub, i);
+        link_subtree(simplex, simplex->hub, i);
     }
     for (uint32_t i = node_count; i-- > simplex->hub + 1;) {
         simplex->nodes[i].parent = simplex->spare;
@@ -530,12 +578,10 @@ static void plant(struct simplex *simplex)
 
 static void sum_prices(struct simplex *simplex)
 {
-    struct simplex_node *nodes = simplex->nodes;
-    uint32_t node = walk_on(nodes, simplex->hub, simplex->hub);
+    const uint32_t *threads = simplex->threads;
 
-    for (; node != simplex->hub; node = walk_on(nodes, node, simplex->hub)) {
-        simplex->prices[node] += simplex->prices[nodes[node].parent];
-        nodes[node].depth = nodes[nodes[node].parent].depth + 1;
+    for (uint32_t node = threads[simplex->hub]; node != simplex->hub; node = threads[node]) {
+        simplex->prices[node] += simplex->prices[simplex->nodes[node].parent];
     }
 }
 
@@ -560,38 +606,36 @@ void simplex_each_share(const struct simplex *simplex, uint32_t number, struct s
 {
     const struct simplex_portion *portion = &simplex->problem->portions[number];
     const struct simplex_node *nodes = simplex->nodes;
-    const struct simplex_edge *edges = simplex->edges;
 
     if (portion->joint == SIMPLEX_NONE) {
         take_arc(simplex, taker, portion->from, portion->units);
         return;
     }
-    take_arc(simplex, taker, nodes[portion->joint].parent, edges[portion->joint].flow);
-    for (uint32_t node = nodes[portion->joint].first; node != SIMPLEX_NONE;
-         node = nodes[node].next) {
-        take_arc(simplex, taker, node, edges[node].flow);
+    take_arc(simplex, taker, nodes[portion->joint].parent, nodes[portion->joint].flow);
+    for (uint32_t node = simplex->threads[portion->joint]; nodes[node].parent == portion->joint;
+         node = simplex->threads[nodes[node].last]) {
+        take_arc(simplex, taker, node, nodes[node].flow);
     }
 }
 
 int64_t simplex_waiting(const struct simplex *simplex, uint32_t slot)
 {
     const struct simplex_node *nodes = simplex->nodes;
-    const struct simplex_edge *edges = simplex->edges;
     uint32_t next = simplex->problem->slots[slot].next;
 
     if (next == SIMPLEX_NONE) {
         return 0;
     }
     if (nodes[slot].parent == next) {
-        return edges[slot].flow;
+        return nodes[slot].flow;
     }
-    return nodes[next].parent == slot ? edges[next].flow : 0;
+    return nodes[next].parent == slot ? nodes[next].flow : 0;
 }
 
 void simplex_deinit(struct simplex *simplex)
 {
     free(simplex->nodes);
-    free(simplex->edges);
+    free(simplex->threads);
     free(simplex->prices);
     free(simplex->before);
     *simplex = (struct simplex){0};

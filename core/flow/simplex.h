@@ -54,12 +54,11 @@ struct simplex_problem {
 
 /* A tree and its memory, for one problem after the other. Zero is an empty one. */
 struct simplex_node;
-struct simplex_edge;
 struct simplex {
     struct simplex_node *nodes;
     size_t node_capacity;
-    struct simplex_edge *edges; /* By node. */
-    size_t edge_capacity;
+    uint32_t *threads; /* By node: the next of all, parents first, in a ring. */
+    size_t thread_capacity;
     int64_t *prices; /* By slot, after simplex_solve. */
     size_t price_capacity;
     uint32_t *before; /* By slot: whose `next` it is. */
@@ -78,8 +77,7 @@ struct simplex_taker {
     void *context;
     void (*take)(void *context, uint32_t slot, int64_t units);
 };
-void simplex_each_share(const struct simplex *simplex, uint32_t portion,
-                        struct simplex_taker taker);
+void simplex_each_share(const struct simplex *simplex, uint32_t number, struct simplex_taker taker);
 
 /* What the slot hands on to its next. */
 int64_t simplex_waiting(const struct simplex *simplex, uint32_t slot);

@@ -144,6 +144,7 @@ static void commit(struct plan *plan, uint32_t number)
 
     plan_fix(plan, assignment->need, assignment->offer, assignment->quantity);
     plan_commit(plan, number);
+    marks_add(&plan->touched_needs, assignment->need); /* The rules are asked of it from now on. */
 }
 
 /* Declined or cancelled: the units are free again, for others than this pair. */

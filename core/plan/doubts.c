@@ -40,20 +40,32 @@ static int compare_numbers(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* Those whose doubt is not what it was, ascending. */
+/* Adds those of a need whose doubt is not what it was. */
+static size_t add_changed(struct plan *plan, uint32_t need, size_t count)
+{
+    for (uint32_t i = plan->needs[need].first; i != 0; i = plan->next[i]) {
+        const struct plan_assignment *assignment = &plan->assignments[i];
+        if (plan_is_doubtful(plan, assignment) != assignment->is_in_doubt) {
+            GROW(plan->grouped, plan->grouped_capacity, count + 1);
+            plan->grouped[count++] = i;
+        }
+    }
+    return count;
+}
+
+/* All of them, ascending. A change of rules lists the open needs that it is about; commitments of
+ * the others it is about too, so then all are looked at, as rules change seldom. */
 static size_t list_changed(struct plan *plan)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < plan->touched_needs.count; i++) {
-        uint32_t need = plan->touched_needs.items[i];
-        for (uint32_t j = plan->needs[need].first; j != 0; j = plan->next[j]) {
-            const struct plan_assignment *assignment = &plan->assignments[j];
-            if (plan_is_doubtful(plan, assignment) != assignment->is_in_doubt) {
-                GROW(plan->grouped, plan->grouped_capacity, count + 1);
-                plan->grouped[count++] = j;
-            }
+    if (plan->has_new_rules) {
+        for (uint32_t need = 0; need < plan->market->need_ids.count; need++) {
+            count = add_changed(plan, need, count);
         }
+    }
+    for (size_t i = 0; i < plan->touched_needs.count && !plan->has_new_rules; i++) {
+        count = add_changed(plan, plan->touched_needs.items[i], count);
     }
     if (count > 1) {
         qsort(plan->grouped, count, sizeof *plan->grouped, compare_numbers);

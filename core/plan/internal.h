@@ -144,6 +144,7 @@ struct plan {
     uint64_t seq; /* Of the entry applied last, and its time. */
     uint64_t time_ms;
     bool is_settled;
+    bool has_new_rules;        /* Since the last settle rules, days or places may be others. */
     struct plan_totals totals; /* Without what the market counts. */
 
     /* Since the last settle. */

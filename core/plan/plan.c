@@ -563,6 +563,7 @@ static void fold_change(struct plan *plan, const struct plan_input *input,
 
     switch (input->kind) {
     case KIND_PARTY_PUT:
+        plan->has_new_rules = true; /* A norm may be for where it is now. */
         fold_party(plan, is_new ? &plan->market->parties[number] : &before->party, number);
         return;
     case KIND_PRODUCT_PUT:
@@ -583,6 +584,7 @@ static void fold_change(struct plan *plan, const struct plan_input *input,
     case KIND_NORM_PUT:
     case KIND_CERTIFICATE_PUT:
     case KIND_EXCLUSION_PUT:
+        plan->has_new_rules = true;
         fold_rule(plan, number);
         return;
     }
@@ -618,6 +620,7 @@ static void fold_market(struct plan *plan, const struct plan_input *input)
     }
     if (plan->market->today != today) {
         fold_day(plan, today);
+        plan->has_new_rules = true;
     }
     for (size_t i = 0; i < change.affected_need_count; i++) {
         fold_affected(plan, change.affected_needs[i]);
@@ -665,6 +668,7 @@ void plan_settle(struct plan *plan, const struct plan_listener *listener)
     plan_optimise(plan);
     plan_tell(plan, listener);
     plan_tell_doubts(plan, listener);
+    plan->has_new_rules = false;
     forget_causes(plan);
     arena_reset(&plan->arena);
     plan->is_settled = true;

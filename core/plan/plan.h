@@ -88,7 +88,7 @@ int64_t plan_offer_promised(const struct plan *plan, uint32_t offer);
 
 /* Where each tranche of a need ends, in its units; equal ends are empty tranches. */
 #define PLAN_TRANCHE_COUNT 4
-void plan_tranche_ends(const struct plan *plan, uint32_t need, int64_t ends[PLAN_TRANCHE_COUNT]);
+void plan_tranche_ends(const struct plan *plan, uint32_t number, int64_t ends[PLAN_TRANCHE_COUNT]);
 
 /* What an offer gives by slots, in the order of their days. */
 struct plan_slot {

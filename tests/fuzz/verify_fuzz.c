@@ -364,9 +364,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 /* One change of each kind to each item. */
 void fuzz_seeds(const struct fuzz_sink *sink)
 {
-    for (uint8_t change = 0; change < CHANGE_COUNT; change++) {
-        for (uint8_t item = 0; item <= ENTRY_COUNT - TRIMMED_COUNT + ROW_COUNT; item++) {
-            const uint8_t input[] = {change, item, (uint8_t)(item + 1), 0, (uint8_t)(item * 9), 3};
+    for (unsigned change = 0; change < CHANGE_COUNT; change++) {
+        for (unsigned item = 0; item <= ENTRY_COUNT - TRIMMED_COUNT + ROW_COUNT; item++) {
+            const uint8_t input[] = {
+                (uint8_t)change, (uint8_t)item, (uint8_t)(item + 1), 0, (uint8_t)(item * 9), 3};
             sink->give(sink->context, (struct bytes){input, sizeof input});
         }
     }

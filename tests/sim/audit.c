@@ -2,10 +2,8 @@
  * audit.c - slow looks at everything: the chain of each feed, the plan's own proof, everything
  * decided again from nothing.
  */
-#include "brokers/dispatch/dispatch.h"
 #include "tests/sim/model.h"
 #include "workers/allocate/internal.h"
-#include "workers/match/worker.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -191,8 +189,7 @@ static void step_all(struct again *again, struct stage *stage, const struct stor
     buffer_deinit(&chunk);
 }
 
-static void decide_again(struct sim *sim, enum node_number number, const struct role *role,
-                         void *state)
+static void decide_again(struct sim *sim, enum node_number number)
 {
     struct again again = {.sim = sim, .node = &sim->nodes[number]};
     struct world world = {
@@ -210,7 +207,11 @@ static void decide_again(struct sim *sim, enum node_number number, const struct 
         .fail = again_fail,
     };
     struct stage_options options = {
-        .role = role, .state = state, .world = &world, .checkpoint_entries = SIZE_MAX};
+        .role = node_role(number),
+        .state = node_role_open(number, &sim->knobs),
+        .world = &world,
+        .checkpoint_entries = SIZE_MAX,
+    };
     struct journal_head empty = {.oldest = 1};
     struct stage *stage = NULL;
 
@@ -221,36 +222,7 @@ static void decide_again(struct sim *sim, enum node_number number, const struct 
         sim_violated(sim, "feed %u decided again is shorter", number);
     }
     stage_close(stage);
-}
-
-static void decide_match_again(struct sim *sim)
-{
-    struct match_rules rules = match_rules_default();
-    struct match_worker *worker = NULL;
-
-    match_worker_open(&rules, &worker);
-    decide_again(sim, NODE_MATCH, &match_role, worker);
-    match_worker_close(worker);
-}
-
-static void decide_allocate_again(struct sim *sim)
-{
-    struct plan_options options = plan_options_default();
-    struct allocate *allocate = NULL;
-
-    allocate_open(&options, &allocate);
-    decide_again(sim, NODE_ALLOCATE, &allocate_role, allocate);
-    allocate_close(allocate);
-}
-
-static void decide_dispatch_again(struct sim *sim)
-{
-    struct dispatch_options options = {.clients_max = 1, .credit_max = 1, .head_ms = 1000};
-    struct dispatch *dispatch = NULL;
-
-    dispatch_open(&options, &dispatch);
-    decide_again(sim, NODE_DISPATCH, &dispatch_role, dispatch);
-    dispatch_close(dispatch);
+    node_role_close(number, options.state); /* It gives back what it had from the world. */
 }
 
 /* --- The end
@@ -307,11 +279,12 @@ void oracle_audit_end(struct sim *sim)
     oracle_audit(sim);
     model_fold_upto(sim, sim->oracle->feeds[NODE_GATEWAY].taken);
     model_check_sums(sim);
+    model_check_doubts(sim);
     check_all_answered(sim);
     check_report(sim);
     if (sim->scenario->seed % AGAIN_SHARE == 0) {
-        decide_match_again(sim);
-        decide_allocate_again(sim);
-        decide_dispatch_again(sim);
+        decide_again(sim, NODE_MATCH);
+        decide_again(sim, NODE_ALLOCATE);
+        decide_again(sim, NODE_DISPATCH);
     }
 }

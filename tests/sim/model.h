@@ -46,13 +46,15 @@ struct model_assignment {
     uint32_t state;       /* enum assignment_state */
     uint32_t accepted_by; /* 1: requester, 2: offerer. */
     uint64_t quantity;
+    bool is_doubted;
 };
 
 /* An entry of the assignment feed, as everybody must see it. */
 struct told {
     bool is_answer, is_done;
+    bool is_doubt, is_trust; /* Of a commitment: the rules forbid it by now, or no more. */
     uint64_t number, state, quantity, before, cause, at;
-    uint32_t need, offer, product, requester, offerer;
+    uint32_t need, offer, product, given, requester, offerer;
     uint64_t intent; /* Of an answer. */
 };
 
@@ -133,6 +135,7 @@ struct oracle {
 void model_take_told(struct sim *sim, const struct entry *entry);
 void model_fold_upto(struct sim *sim, uint64_t intake_seq);
 void model_check_sums(struct sim *sim);
+void model_check_doubts(struct sim *sim);
 
 /* oracle_stream.c */
 void model_read_told(struct sim *sim, struct bytes body, bool is_answer, struct told *told);

@@ -110,6 +110,21 @@ static const struct {
     [NODE_DISPATCH] = {&dispatch_role, open_dispatch, close_dispatch},
 };
 
+const struct role *node_role(enum node_number number)
+{
+    return ROLES[number].role;
+}
+
+void *node_role_open(enum node_number number, const struct knobs *knobs)
+{
+    return ROLES[number].open(knobs);
+}
+
+void node_role_close(enum node_number number, void *state)
+{
+    ROLES[number].close(state);
+}
+
 /* --- The world ----------------------------------------------------------------------- */
 
 static uint64_t world_now_ms(void *context)

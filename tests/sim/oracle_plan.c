@@ -408,6 +408,10 @@ static void check_rules(struct sim *sim, const struct told *told)
     if (!may_stand_in(oracle, given, told->product)) {
         sim_violated(sim, "A%u stands in for A%u and may not", given, told->product);
     }
+    if (told->given != (given == told->product ? FACT_NONE : given)) {
+        sim_violated(sim, "assignment %llu does not say what is given",
+                     (unsigned long long)told->number);
+    }
     if (given != told->product) {
         sim_seen(sim, SEEN_SUBSTITUTE);
     }
@@ -512,10 +516,26 @@ static void move_assignment(struct sim *sim, const struct told *told)
     note_state(sim, (uint32_t)told->state, known->state);
     count_units(oracle, known, false);
     known->state = (uint32_t)told->state;
+    known->is_doubted = false;
     known->accepted_by = told->state == ASSIGNMENT_PROPOSED ? 0 : known->accepted_by;
     /* Of one that ends the units are those that it had. */
     known->quantity = told->quantity;
     count_units(oracle, known, true);
+}
+
+/* What parties are told of a commitment that rules forbid, or allow again: it stays. */
+static void note_doubt(struct sim *sim, const struct told *told)
+{
+    struct model_assignment *known = &sim->oracle->assignments[told->number];
+
+    check_same_parts(sim, known, told);
+    if (known->state != ASSIGNMENT_COMMITTED || told->state != ASSIGNMENT_COMMITTED ||
+        told->quantity != known->quantity || known->is_doubted == told->is_doubt) {
+        sim_violated(sim, "assignment %llu is doubted and cannot be",
+                     (unsigned long long)told->number);
+    }
+    known->is_doubted = told->is_doubt;
+    sim_seen(sim, SEEN_DOUBTED);
 }
 
 static void take_assignment(struct sim *sim, const struct told *told)
@@ -529,7 +549,9 @@ static void take_assignment(struct sim *sim, const struct told *told)
     if (told->number == 0 || told->quantity == 0) {
         sim_violated(sim, "an assignment without a number or units");
     }
-    if (told->number > oracle->assignment_count) {
+    if ((told->is_doubt || told->is_trust) && told->number <= oracle->assignment_count) {
+        note_doubt(sim, told);
+    } else if (told->number > oracle->assignment_count) {
         begin_assignment(sim, told);
         count_units(oracle, &oracle->assignments[told->number], true);
     } else {
@@ -656,6 +678,27 @@ static void check_offer_sum(struct sim *sim, uint32_t number)
     if (promised > units_of(offer)) {
         sim_violated(sim, "offer O%u of %llu units promises %llu", number,
                      (unsigned long long)units_of(offer), (unsigned long long)promised);
+    }
+}
+
+/* Who is excluded for ever and has a commitment has been told so. */
+void model_check_doubts(struct sim *sim)
+{
+    const struct oracle *oracle = sim->oracle;
+
+    for (uint64_t i = 1; i <= oracle->assignment_count; i++) {
+        const struct model_assignment *known = &oracle->assignments[i];
+        for (size_t j = 0; j < RULE_COUNT_MAX; j++) {
+            const struct fact *exclusion = &oracle->exclusions[j].fact;
+            bool is_meant =
+                (exclusion->party == known->requester && exclusion->other == known->offerer) ||
+                (exclusion->party == known->offerer && exclusion->other == known->requester);
+            if (is_always(&oracle->exclusions[j]) && is_meant && !known->is_doubted &&
+                known->state == ASSIGNMENT_COMMITTED) {
+                sim_violated(sim, "nobody is told that commitment %llu is excluded",
+                             (unsigned long long)i);
+            }
+        }
     }
 }
 

@@ -17,6 +17,8 @@ static void read_assignment(struct sim *sim, struct bytes body, struct told *tol
 
     model_decode(sim, &ASSIGNMENT, body, &event);
     *told = (struct told){
+        .is_doubt = bytes_equal(event.reason, bytes_from_text("not_allowed")),
+        .is_trust = bytes_equal(event.reason, bytes_from_text("allowed_again")),
         .number = event.assignment,
         .state = event.state,
         .quantity = event.quantity,
@@ -26,6 +28,7 @@ static void read_assignment(struct sim *sim, struct bytes body, struct told *tol
         .need = work_number(event.need, 'N'),
         .offer = work_number(event.offer, 'O'),
         .product = work_number(event.product, 'A'),
+        .given = work_number(event.given, 'A'),
         .requester = work_number(event.requester, 'P'),
         .offerer = work_number(event.offerer, 'P'),
     };
@@ -64,8 +67,9 @@ bool model_is_same_told(const struct told *left, const struct told *right)
            left->quantity == right->quantity && left->before == right->before &&
            left->cause == right->cause && left->at == right->at && left->need == right->need &&
            left->offer == right->offer && left->product == right->product &&
-           left->requester == right->requester && left->offerer == right->offerer &&
-           left->intent == right->intent;
+           left->given == right->given && left->is_doubt == right->is_doubt &&
+           left->is_trust == right->is_trust && left->requester == right->requester &&
+           left->offerer == right->offerer && left->intent == right->intent;
 }
 
 void model_take_dispatched(struct sim *sim, const struct entry *entry)

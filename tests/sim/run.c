@@ -54,6 +54,7 @@ const char *const SITUATION_NAMES[SITUATION_COUNT] = {
     [SEEN_UNKNOWN_OUTCOME] = "unknown_outcome_durable",
     [SEEN_SUBSTITUTE] = "substitute",
     [SEEN_CERTIFIED] = "certified",
+    [SEEN_DOUBTED] = "doubted",
     [SEEN_LOT] = "lot_of_more_than_one",
 };
 
@@ -306,9 +307,13 @@ static void take_event(struct sim *sim, struct happening *event)
 
 static void check_time(struct sim *sim)
 {
-    if (sim->now_us > sim->knobs.calm_us + CALM_US_MAX || sim->event_count > EVENTS_MAX) {
+    if (sim->event_count > EVENTS_MAX) {
+        sim_violated(sim, "it goes round in circles");
+    }
+    const char *who = who_is_not_done(sim);
+    if (sim->now_us > sim->knobs.calm_us + CALM_US_MAX && who != NULL) {
         sim_violated(sim, "without faults not everything is decided after %u seconds: %s",
-                     (unsigned)(CALM_US_MAX / SECOND_US), who_is_not_done(sim));
+                     (unsigned)(CALM_US_MAX / SECOND_US), who);
     }
 }
 

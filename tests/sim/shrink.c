@@ -138,38 +138,56 @@ static void drop_actors(struct shrinking *shrinking)
     }
 }
 
+/* The strikes from `at` on, `piece` of them, besides those left out already: both ascending. */
+static size_t join(const uint32_t *known, size_t known_count, uint64_t at, uint64_t piece,
+                   uint32_t *joined)
+{
+    size_t filled = 0;
+    size_t next = 0;
+
+    for (; next < known_count && known[next] < at; next++) {
+        joined[filled++] = known[next];
+    }
+    for (uint64_t strike = at; strike < at + piece; strike++) {
+        joined[filled++] = (uint32_t)strike;
+    }
+    for (; next < known_count; next++) {
+        if (known[next] >= at + piece) {
+            joined[filled++] = known[next];
+        }
+    }
+    return filled;
+}
+
+/* Leaves out a piece of the strikes when the run fails without it too. */
+static void drop_piece(struct shrinking *shrinking, uint64_t at, uint64_t piece)
+{
+    static uint32_t joined[STRIKES_LEFT_OUT_MAX];
+    uint32_t *known = shrinking->scenario->left_out;
+    struct scenario candidate = *shrinking->scenario;
+
+    candidate.left_out = joined;
+    candidate.left_out_count = join(known, shrinking->scenario->left_out_count, at, piece, joined);
+    if (candidate.left_out_count > shrinking->scenario->left_out_count &&
+        still_fails(shrinking, &candidate)) {
+        memcpy(known, joined, candidate.left_out_count * sizeof *known);
+        shrinking->scenario->left_out_count = candidate.left_out_count;
+    }
+}
+
 /* Leaves out strikes in pieces, then in smaller ones (Zeller and Hildebrandt, 2002). */
 static void drop_strikes(struct shrinking *shrinking)
 {
     uint64_t count = shrinking->scenario->strikes_max;
-    uint32_t *left_out = memory_take(STRIKES_LEFT_OUT_MAX, sizeof *left_out);
-    size_t left_out_count = 0;
 
     if (count > STRIKES_LEFT_OUT_MAX) {
-        free(left_out);
         return;
     }
-    shrinking->scenario->left_out = left_out;
+    shrinking->scenario->left_out =
+        memory_take(STRIKES_LEFT_OUT_MAX, sizeof *shrinking->scenario->left_out);
     for (uint64_t piece = count / 2; piece > 0; piece /= 2) {
         for (uint64_t at = 0; at < count; at += piece) {
-            uint32_t kept[STRIKES_LEFT_OUT_MAX];
-            memcpy(kept, left_out, left_out_count * sizeof *kept);
-            size_t filled = 0;
-            size_t next = 0;
-            for (uint64_t strike = 0; strike < count; strike++) {
-                bool was_out = next < left_out_count && kept[next] == strike;
-                next += was_out;
-                if (was_out || (strike >= at && strike < at + piece)) {
-                    left_out[filled++] = (uint32_t)strike;
-                }
-            }
-            struct scenario candidate = *shrinking->scenario;
-            candidate.left_out_count = filled;
-            if (filled > left_out_count && try_it(shrinking, &candidate)) {
-                left_out_count = filled;
-            } else {
-                memcpy(left_out, kept, left_out_count * sizeof *kept);
-            }
+            drop_piece(shrinking, at, min_u64(piece, count - at));
         }
     }
 }

@@ -128,6 +128,7 @@ enum situation {
     SEEN_LOT,              /* An assignment of a product that is not shipped one by one. */
     SEEN_SUBSTITUTE,       /* A product stood in for another one. */
     SEEN_CERTIFIED,        /* Something was given that a norm asks a certificate for. */
+    SEEN_DOUBTED,          /* A commitment that rules forbid, or allow again, was told. */
     SITUATION_COUNT,
 };
 extern const char *const SITUATION_NAMES[SITUATION_COUNT];
@@ -177,8 +178,14 @@ void node_end(struct node *node, uint64_t down_us); /* At once, as a crash does.
 bool node_is_up(const struct node *node);
 uint64_t node_cursor(const struct node *node); /* Upstream entries taken in, durably. */
 
-/* False when the event waits: the role stands still. */
+/* A role by itself: its functions, and its state, which the caller owns. */
+const struct role *node_role(enum node_number number);
+void *node_role_open(enum node_number number, const struct knobs *knobs);
+void node_role_close(enum node_number number, void *state);
+
 void node_handle(struct node *node, const struct happening *event);
+
+/* True while the role stands still: the event has to wait. */
 bool node_defers(const struct node *node, const struct happening *event);
 
 /* --- faulty.c: what comes by itself -------------------------------------------------- */

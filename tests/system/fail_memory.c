@@ -95,11 +95,14 @@ EXPORTED void *malloc(size_t size)
     return must_fail(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
 }
 
+/* The C library's own names for the parameters are reserved. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 EXPORTED void *calloc(size_t count, size_t size)
 {
     return must_fail(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 EXPORTED void *realloc(void *memory, size_t size)
 {
     return must_fail(__builtin_return_address(0)) ? NULL : __libc_realloc(memory, size);

@@ -100,6 +100,18 @@ def what_has_days_is_made_by_a_day_that_its_need_can_wait_for():
             assert offer["from"] <= row["day"] <= min(offer["to"], latest[row["need"]])
 
 
+def the_worked_example_is_what_the_program_gives():
+    page = pathlib.Path(SOURCE, "docs/decision.md").read_text(encoding="utf-8")
+    rows, totals = plan(pathlib.Path(SOURCE, "docs/decision"), "--check")
+    for row in rows["assignment"]:
+        day = date.fromisoformat(row["day"]).strftime("%-d April") if row["day"] else ""
+        cells = [f"`{row['need']}`", f"`{row['offer']}`", str(row["quantity"]), day, str(row["cost"])]
+        assert f"| {' | '.join(cells)} |".replace("|  |", "| |") in page, cells
+    assert f"= {totals['cost']:,}" in page
+    assert [(row["need"], row["unmet"], row["displaces"]) for row in rows["unmet"]] == [("c", 20, "b")]
+    assert [row["cost"] for row in rows["price"]] == [102, 124, 69]
+
+
 def assignments_keep_to_lots():
     rows, _ = plan(DEMO)
     lots = {row["product_id"]: int(row["lot"]) for row in read("products.csv")}
@@ -220,6 +232,7 @@ def lots_of_twenty_serve_many_in_few_shipments():
 
 run_cases(totals_are_the_sums_of_the_rows, nobody_gives_or_gets_too_much,
           what_has_days_is_made_by_a_day_that_its_need_can_wait_for,
+          the_worked_example_is_what_the_program_gives,
           assignments_keep_to_lots, every_unmet_need_has_a_reason,
           a_higher_class_is_the_reason_of_a_lower_one, files_hold_what_is_printed,
           an_event_is_decided_when_it_comes, decisions_of_a_round_are_final,

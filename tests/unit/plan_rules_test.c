@@ -197,6 +197,29 @@ static void a_commitment_stays_and_its_parties_are_told(void)
     close_town(&town);
 }
 
+static void commitments_of_a_need_that_has_ended_are_told_too(void)
+{
+    struct town town;
+
+    open_village(&town);
+    put_norm(&town, DAY_NONE);
+    put_certificate(&town, DAY_NONE, DAY_NONE, CERTIFICATE_VALID);
+    give(&town, 0, 1, 0);
+    want(&town, 0, 6, 2);
+    settle(&town);
+    accept_twice(&town, 1, 1);
+    tell(&town, KIND_NEED_CANCEL,
+         &(union command){.id_command = {.id = names_text(&plan_market(town.plan)->need_ids, 0)}},
+         false);
+    settle(&town);
+    expect(&town, 1, ASSIGNMENT_COMMITTED, 6);
+    put_certificate(&town, DAY_NONE, DAY_NONE, CERTIFICATE_REVOKED);
+    settle(&town);
+    EXPECT_TEXT(bytes_from_text(town.tape.last_reason), REASON_NOT_ALLOWED);
+    EXPECT_EQ(doubted(&town), 1);
+    close_town(&town);
+}
+
 /* Two units a day for eight days; the certificate begins on the fifth. What was made before does
  * not wait for it, and serves whom the norm does not protect. */
 static void goods_made_before_a_certificate_do_not_wait_for_it(void)
@@ -239,6 +262,7 @@ int main(int argc, char **argv)
         CASE(a_day_that_passes_ends_and_begins_matches),
         CASE(a_substitute_stands_in_until_the_product_itself_comes),
         CASE(a_commitment_stays_and_its_parties_are_told),
+        CASE(commitments_of_a_need_that_has_ended_are_told_too),
         CASE(goods_made_before_a_certificate_do_not_wait_for_it),
     };
 
