@@ -167,12 +167,19 @@ void json_open(struct buffer *target)
     buffer_append_text(target, "{");
 }
 
-void json_raw(struct buffer *target, const char *key, struct bytes value)
+static void json_key(struct buffer *target, const char *key)
 {
     if (target->data[target->size - 1] != '{') {
         buffer_append_text(target, ",");
     }
-    buffer_format(target, "\"%s\":", key);
+    buffer_append_text(target, "\"");
+    buffer_append_text(target, key);
+    buffer_append_text(target, "\":");
+}
+
+void json_raw(struct buffer *target, const char *key, struct bytes value)
+{
+    json_key(target, key);
     buffer_append(target, value.data, value.size);
 }
 
@@ -184,25 +191,39 @@ void json_uint(struct buffer *target, const char *key, uint64_t value)
     json_raw(target, key, bytes_from_text(text));
 }
 
+static bool is_plain(uint8_t byte)
+{
+    return byte >= 0x20 && byte != '"' && byte != '\\';
+}
+
+static void append_escaped(struct buffer *target, uint8_t byte)
+{
+    if (byte < 0x20) {
+        buffer_format(target, "\\u%04x", byte);
+    } else {
+        const uint8_t escaped[] = {'\\', byte};
+        buffer_append(target, escaped, sizeof escaped);
+    }
+}
+
 void json_text(struct buffer *target, const char *key, struct bytes value)
 {
-    struct buffer quoted = {0};
+    size_t first = 0;
 
-    buffer_append_text(&quoted, "\"");
-    for (size_t i = 0; i < value.size; i++) {
-        uint8_t byte = value.data[i];
-        if (byte == '"' || byte == '\\') {
-            buffer_append(&quoted, "\\", 1);
-            buffer_append(&quoted, &byte, 1);
-        } else if (byte < 0x20) {
-            buffer_format(&quoted, "\\u%04x", byte);
-        } else {
-            buffer_append(&quoted, &byte, 1);
+    json_key(target, key);
+    buffer_append_text(target, "\"");
+    while (first < value.size) {
+        size_t end = first;
+        while (end < value.size && is_plain(value.data[end])) {
+            end++;
         }
+        buffer_append(target, value.data + first, end - first);
+        if (end < value.size) {
+            append_escaped(target, value.data[end++]);
+        }
+        first = end;
     }
-    buffer_append_text(&quoted, "\"");
-    json_raw(target, key, buffer_view(&quoted));
-    buffer_deinit(&quoted);
+    buffer_append_text(target, "\"");
 }
 
 void json_close(struct buffer *target)

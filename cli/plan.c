@@ -144,7 +144,8 @@ static void print_object(struct planning *planning, const char *type, const stru
         }
     }
     json_close(line);
-    printf("%.*s\n", BYTES_ARGS(buffer_view(line)));
+    buffer_append_text(line, "\n");
+    fwrite(line->data, 1, line->size, stdout);
 }
 
 static void add_to_table(struct table *table, const struct cell *cells, size_t count)
@@ -429,16 +430,6 @@ static void apply_rows(struct planning *planning)
     progress_end(&progress);
 }
 
-static struct ripples *ask(const struct planning *planning, enum ripple_kind kind)
-{
-    struct ripples *ripples;
-
-    ripples_open(plan_flow(planning->offline.plan),
-                 &(struct ripple_question){.kind = kind, .still = FLOW_NONE, .spared = FLOW_NONE},
-                 &ripples);
-    return ripples;
-}
-
 /* Days in a row on which a unit would do the same are one row. */
 static void add_scarcity(struct planning *planning, const struct plan_slot *days,
                          const struct explain_price *price)
@@ -462,7 +453,7 @@ static void explain_prices(struct planning *planning)
 {
     const struct plan *plan = planning->offline.plan;
     uint32_t count = plan_market(planning->offline.plan)->offer_ids.count;
-    struct ripples *added = ask(planning, RIPPLE_ADDED);
+    struct ripples *added = explain_added(plan);
 
     for (uint32_t offer = 0; offer < count; offer++) {
         uint32_t places = plan_slot_count(plan, offer);
@@ -481,7 +472,7 @@ static void explain_needs(struct planning *planning)
 {
     struct offline *offline = &planning->offline;
     uint32_t count = plan_market(offline->plan)->need_ids.count;
-    struct ripples *taken = ask(planning, RIPPLE_TAKEN);
+    struct ripples *taken = explain_taken(offline->plan);
     struct progress progress;
 
     planning->verdicts = memory_take((size_t)count + 1, sizeof *planning->verdicts);

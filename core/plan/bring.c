@@ -23,6 +23,7 @@
 
 #define NEED_MISSING_MAX 8   /* Arcs added to one need in a round. */
 #define OFFER_MISSING_MAX 64 /* The same for an offer. */
+#define PAIR_MISSING_MAX 4   /* Of these, days of one offer for one need. */
 
 struct best { /* What is kept of the missing matches noted from `first` on. */
     size_t first;
@@ -103,28 +104,58 @@ static void note_missing(struct plan *plan, const struct missing *missing, const
     plan->missing[at] = *missing;
 }
 
-/* Notes the matches of a need with the days of an offer that have no arc and pay. */
-static void consider(struct plan *plan, uint32_t need, uint32_t offer, const struct best *best)
+/* What a match must gain at least to be noted. */
+static int64_t gain_wanted(const struct plan *plan, size_t end, const struct best *best)
 {
-    const struct slot_range range = plan->offers[offer].range;
+    return end - best->first == best->count_max ? plan->missing[end - 1].gain : 1;
+}
 
-    if (range.count == 1 && flow_has_arc(plan->flow, need, range.first)) {
-        return;
-    }
+/* Notes the days of an offer that have no arc and pay as a list of its own. Later places cost no
+ * less, unless rules have dates, and no place has a price below the offer's. */
+static void consider_days(struct plan *plan, uint32_t need, uint32_t offer, int64_t gain_min)
+{
     struct plan_places places = plan_places(plan, need, offer);
+    const struct best best = {.first = plan->missing_count, .count_max = PAIR_MISSING_MAX};
     int64_t value = flow_value(plan->flow, need);
+    int64_t reach = value - plan_offer_price(plan, offer);
+
     for (uint32_t place = places.from; place < places.end; place++) {
         uint32_t slot = plan_slot_at(plan, offer, place);
         uint32_t cost;
         if (!plan_can_use(plan, need, offer, &places, place, &cost)) {
             continue;
         }
+        int64_t wanted = max_i64(gain_min, gain_wanted(plan, plan->missing_count, &best));
+        if (!places.is_dated && reach - (int64_t)cost < wanted) {
+            return;
+        }
         int64_t gain = value - flow_price(plan->flow, slot) - (int64_t)cost;
         if (gain > 0 && !flow_has_arc(plan->flow, need, slot)) {
             note_missing(plan,
                          &(struct missing){.need = need, .slot = slot, .cost = cost, .gain = gain},
-                         best);
+                         &best);
         }
+    }
+}
+
+/* Notes the best matches of a need with the days of an offer that have no arc and pay. */
+static void consider(struct plan *plan, uint32_t need, uint32_t offer, const struct best *best)
+{
+    const struct slot_range range = plan->offers[offer].range;
+    struct missing found[PAIR_MISSING_MAX];
+    size_t first = plan->missing_count;
+
+    if (range.count == 1 && flow_has_arc(plan->flow, need, range.first)) {
+        return;
+    }
+    consider_days(plan, need, offer, gain_wanted(plan, first, best));
+    size_t count = plan->missing_count - first;
+    if (count > 0) {
+        memcpy(found, plan->missing + first, count * sizeof *found);
+    }
+    plan->missing_count = first;
+    for (size_t i = 0; i < count; i++) {
+        note_missing(plan, &found[i], best);
     }
 }
 

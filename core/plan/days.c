@@ -152,13 +152,25 @@ static void link_slots(struct plan *plan, uint32_t number)
 
 /* Commitments. */
 
+/* Whether a commitment has to be made before another: by deadline, of equal ones by number. */
+static bool is_made_before(const struct plan *plan, uint32_t left, uint32_t right)
+{
+    int32_t left_day = plan->assignments[left].day;
+    int32_t right_day = plan->assignments[right].day;
+
+    return left_day != right_day ? left_day < right_day : left < right;
+}
+
 void plan_book(struct plan *plan, uint32_t number)
 {
-    struct plan_offer *offer = &plan->offers[plan->assignments[number].offer];
+    uint32_t *link = &plan->offers[plan->assignments[number].offer].first_booked;
 
     GROW(plan->next_booked, plan->next_booked_capacity, (size_t)plan->assignment_count + 1);
-    plan->next_booked[number] = offer->first_booked;
-    offer->first_booked = number;
+    while (*link != 0 && is_made_before(plan, *link, number)) {
+        link = &plan->next_booked[*link];
+    }
+    plan->next_booked[number] = *link;
+    *link = number;
 }
 
 void plan_unbook(struct plan *plan, uint32_t number)
@@ -173,17 +185,6 @@ void plan_unbook(struct plan *plan, uint32_t number)
     }
 }
 
-static int compare_bookings(const void *left, const void *right)
-{
-    const struct booking *a = left;
-    const struct booking *b = right;
-
-    if (a->deadline != b->deadline) {
-        return a->deadline < b->deadline ? -1 : 1;
-    }
-    return (a->number > b->number) - (a->number < b->number);
-}
-
 static void add_booking(struct day_work *work, struct booking booking)
 {
     GROW(work->bookings, work->booking_capacity, work->booking_count + 1);
@@ -194,18 +195,21 @@ static void add_booking(struct day_work *work, struct booking booking)
 static void list_bookings(const struct plan *plan, uint32_t number, int32_t extra)
 {
     struct day_work *work = plan->day_work;
+    bool is_missing = extra != DAY_NONE;
 
     work->booking_count = 0;
     for (uint32_t i = plan->offers[number].first_booked; i != 0; i = plan->next_booked[i]) {
-        add_booking(work, (struct booking){.deadline = plan->assignments[i].day,
+        const struct plan_assignment *assignment = &plan->assignments[i];
+        if (is_missing && extra <= assignment->day) {
+            add_booking(work, (struct booking){.deadline = extra});
+            is_missing = false;
+        }
+        add_booking(work, (struct booking){.deadline = assignment->day,
                                            .number = i,
-                                           .units = plan->assignments[i].to_make});
+                                           .units = assignment->to_make});
     }
-    if (extra != DAY_NONE) {
+    if (is_missing) {
         add_booking(work, (struct booking){.deadline = extra});
-    }
-    if (work->booking_count > 1) {
-        qsort(work->bookings, work->booking_count, sizeof *work->bookings, compare_bookings);
     }
 }
 
@@ -273,13 +277,14 @@ static void list_spans(const struct plan *plan, uint32_t number, struct slot_ran
     add_span(plan, number, first, days.last);
 }
 
-/* Fills the spans; units that cannot be made in time are returned. */
-static int64_t fill_spans(const struct plan *plan, uint32_t number, int32_t extra)
+/* Fills the spans of the places of a range; units that cannot be made in time are returned. */
+static int64_t fill_spans(const struct plan *plan, uint32_t number, struct slot_range range,
+                          int32_t extra)
 {
     const struct day_work *work = plan->day_work;
 
     list_bookings(plan, number, extra);
-    list_spans(plan, number, plan->offers[number].range, plan_offer_days(plan, number));
+    list_spans(plan, number, range, plan_offer_days(plan, number));
     return booking_fill(work->spans, work->span_count, work->bookings, work->booking_count);
 }
 
@@ -299,16 +304,32 @@ int64_t plan_room(const struct plan *plan, uint32_t offer, int32_t day)
     if (plan_is_stock(plan, offer)) {
         return stock_rest(plan, offer);
     }
-    fill_spans(plan, offer, day);
+    fill_spans(plan, offer, (struct slot_range){.count = 1}, day); /* Deadlines part it enough. */
     for (size_t i = 0; i < work->span_count && work->spans[i].last <= day; i++) {
         room += work->spans[i].left;
     }
     return room;
 }
 
+/* Of all its days: units that are missed take some as well, only not in time. */
+static int64_t days_rest(const struct plan *plan, uint32_t number)
+{
+    struct slot_days days = plan_offer_days(plan, number);
+    const struct offer *offer = &plan->market->offers[number];
+    int64_t rest = (int64_t)market_capacity_between(offer, days.first, days.last);
+
+    for (uint32_t i = plan->offers[number].first_booked; i != 0; i = plan->next_booked[i]) {
+        rest -= plan->assignments[i].to_make;
+    }
+    return max_i64(0, rest);
+}
+
 int64_t plan_offer_rest(const struct plan *plan, uint32_t offer)
 {
-    return plan_room(plan, offer, DAY_MAX);
+    if (!plan_offer_is_active(plan, offer)) {
+        return 0;
+    }
+    return plan_is_stock(plan, offer) ? stock_rest(plan, offer) : days_rest(plan, offer);
 }
 
 int64_t plan_capacities(const struct plan *plan, uint32_t number,
@@ -328,7 +349,7 @@ int64_t plan_capacities(const struct plan *plan, uint32_t number,
         capacities[0] = stock_rest(plan, number);
         return 0;
     }
-    int64_t missed = fill_spans(plan, number, DAY_NONE);
+    int64_t missed = fill_spans(plan, number, offer->range, DAY_NONE);
     for (size_t i = 0; i < work->span_count; i++) {
         uint32_t place = (uint32_t)min_u64(i, count - 1);
         int64_t *capacity = &capacities[plan_slot_at(plan, number, place) - offer->range.first];

@@ -286,13 +286,16 @@ static struct explain_verdict judge_scarce(const struct inquiry *inquiry,
     };
 }
 
-static bool is_served(const struct inquiry *inquiry)
+static bool is_open(const struct plan *plan, uint32_t need)
 {
-    const struct flow *flow = plan_flow(inquiry->plan);
-    bool is_open = plan_market(inquiry->plan)->needs[inquiry->need].state == NEED_OPEN;
+    return plan->market->needs[need].state == NEED_OPEN;
+}
 
-    return is_open &&
-           flow_sink_served(flow, inquiry->need) == flow_sink_wanted(flow, inquiry->need);
+static bool is_served(const struct plan *plan, uint32_t need)
+{
+    const struct flow *flow = plan_flow(plan);
+
+    return is_open(plan, need) && flow_sink_served(flow, need) == flow_sink_wanted(flow, need);
 }
 
 static struct explain_verdict judge(const struct inquiry *inquiry, const struct ripples *taken)
@@ -300,9 +303,9 @@ static struct explain_verdict judge(const struct inquiry *inquiry, const struct 
     const struct explain_facts *facts = inquiry->facts;
     struct explain_verdict verdict = {.cause = EXPLAIN_SERVED, .offer = NAME_NONE};
 
-    if (plan_market(inquiry->plan)->needs[inquiry->need].state != NEED_OPEN) {
+    if (!is_open(inquiry->plan, inquiry->need)) {
         verdict.cause = EXPLAIN_NOT_OPEN;
-    } else if (is_served(inquiry)) {
+    } else if (is_served(inquiry->plan, inquiry->need)) {
         verdict.cause = EXPLAIN_SERVED;
     } else if (facts->possible > 0) {
         verdict = judge_scarce(inquiry, taken);
@@ -315,13 +318,88 @@ static struct explain_verdict judge(const struct inquiry *inquiry, const struct 
     return verdict;
 }
 
+/* Ripples of some of the plan's slots. */
+
+struct sources {
+    uint32_t *items;
+    size_t capacity;
+    size_t count;
+};
+
+static struct ripples *open_ripples(const struct plan *plan, enum ripple_kind kind,
+                                    struct sources *sources)
+{
+    struct ripples *ripples;
+
+    GROW(sources->items, sources->capacity, sources->count + 1); /* None are not all. */
+    ripples_open(plan_flow(plan),
+                 &(struct ripple_question){.kind = kind,
+                                           .sources = sources->items,
+                                           .source_count = sources->count,
+                                           .still = FLOW_NONE,
+                                           .spared = FLOW_NONE},
+                 &ripples);
+    free(sources->items);
+    return ripples;
+}
+
+/* The offer's slots, but those that have no price where only scarce ones are meant. */
+static void add_slots(const struct plan *plan, uint32_t offer, bool is_scarce_only,
+                      struct sources *sources)
+{
+    uint32_t count = plan_slot_count(plan, offer);
+
+    GROW(sources->items, sources->capacity, sources->count + count);
+    for (uint32_t place = 0; place < count; place++) {
+        uint32_t source = plan_slot_at(plan, offer, place);
+        if (!is_scarce_only || flow_price(plan_flow(plan), source) > 0) {
+            sources->items[sources->count++] = source;
+        }
+    }
+}
+
+struct ripples *explain_added(const struct plan *plan)
+{
+    struct sources sources = {0};
+
+    for (uint32_t offer = 0; offer < plan->market->offer_ids.count; offer++) {
+        add_slots(plan, offer, true, &sources);
+    }
+    return open_ripples(plan, RIPPLE_ADDED, &sources);
+}
+
+struct ripples *explain_taken(const struct plan *plan)
+{
+    const struct market *market = plan->market;
+    struct sources sources = {0};
+    struct marks products = {0};
+
+    for (uint32_t need = 0; need < market->need_ids.count; need++) {
+        uint32_t given[PRODUCT_GIVEN_MAX];
+        bool is_missing = is_open(plan, need) && !is_served(plan, need);
+        size_t count =
+            is_missing ? market_given_products(market, market->needs[need].product, given) : 0;
+        for (size_t i = 0; i < count; i++) {
+            marks_add(&products, given[i]);
+        }
+    }
+    for (size_t i = 0; i < products.count; i++) {
+        const struct number_list *offers = &market->products[products.items[i]].offers;
+        for (size_t j = 0; j < offers->count; j++) {
+            add_slots(plan, offers->items[j], false, &sources);
+        }
+    }
+    marks_deinit(&products);
+    return open_ripples(plan, RIPPLE_TAKEN, &sources);
+}
+
 struct explain_verdict explain_verdict(struct plan *plan, const struct ripples *taken,
                                        uint32_t need)
 {
     struct explain_facts facts = {0};
     struct inquiry inquiry = {.plan = plan, .need = need, .facts = &facts};
 
-    if (is_served(&inquiry)) {
+    if (is_served(plan, need)) {
         return (struct explain_verdict){.cause = EXPLAIN_SERVED, .offer = NAME_NONE};
     }
     look_at_offers(&inquiry);
@@ -474,7 +552,10 @@ static bool price_slot(const struct plan *plan, const struct ripples *added, uin
 bool explain_price(const struct plan *plan, const struct ripples *added, uint32_t offer,
                    uint32_t place, struct explain_price *price)
 {
-    return price_slot(plan, added, plan_slot_at(plan, offer, place), price);
+    uint32_t source = plan_slot_at(plan, offer, place);
+
+    /* One unit more never saves more than the price. */
+    return flow_price(plan_flow(plan), source) > 0 && price_slot(plan, added, source, price);
 }
 
 static bool is_option_slot(const struct inquiry *inquiry, uint32_t source)

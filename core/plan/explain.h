@@ -63,12 +63,18 @@ struct explain_verdict {
     struct explain_effect effect; /* EXPLAIN_CLASS, _FAIRNESS, _COST: what taking it sets off. */
 };
 
+/* The ripples of the whole plan for explain_verdict, of RIPPLE_TAKEN for all slots that needs which
+ * miss units may look at, and for explain_price, of RIPPLE_ADDED for all scarce slots. The caller
+ * owns them; they keep nothing of the plan, which is settled. */
+struct ripples *explain_taken(const struct plan *plan);
+struct ripples *explain_added(const struct plan *plan);
+
 /* Why the need misses units. `taken` holds the ripples of RIPPLE_TAKEN for at least the offers of
  * the need's product; one that was made for the whole plan serves every need. */
 struct explain_verdict explain_verdict(struct plan *plan, const struct ripples *taken,
                                        uint32_t need);
 
-/* What one unit more of a slot would save, from ripples of RIPPLE_ADDED. */
+/* What one unit more of a slot would save, from ripples of RIPPLE_ADDED for at least the slot. */
 struct explain_price {
     struct explain_slot slot;
     struct explain_effect effect; /* Serves a unit of its rank at its cost, or saves -cost. */

@@ -54,7 +54,7 @@ struct plan_offer {
     struct slot_range range; /* Its slots; none once it has ended. */
     struct slot_days days;   /* Which they serve. */
     bool is_cut;             /* Its chain: goods of some days wait for no later one. */
-    uint32_t first_booked;   /* Of the commitments with units to make; 0 for none. */
+    uint32_t first_booked;   /* Of the commitments with units to make, by deadline; 0 for none. */
     uint8_t counted_state;
     uint8_t causes;
 };
