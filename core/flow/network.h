@@ -322,8 +322,8 @@ void gain_waiting(struct flow *flow, uint32_t number);
 void lose_waiting(struct flow *flow, uint32_t number);
 /* exits.c: to be called after the sink becomes PENDING or no longer is, or the cost_up or cost_down
  * of one of its arcs changes; after its last weight changes. */
-void renew_exits(struct flow *flow, uint32_t sink);
-void renew_yields(struct flow *flow, uint32_t sink);
+void renew_exits(struct flow *flow, uint32_t number);
+void renew_yields(struct flow *flow, uint32_t number);
 /* exits.c: to be called when an arc is new, changes its cost_up or is gone; when the next weight of
  * the sink changes. */
 void renew_take(struct flow *flow, uint32_t sink, uint32_t number);
