@@ -139,6 +139,7 @@ struct plan_options offline_plan_options(const struct config *config)
         .tranche_lots = {config->allocate.tranche_1, config->allocate.tranche_2,
                          config->allocate.tranche_3},
         .slot_count_max = plan_options_default().slot_count_max,
+        .stability_bonus = 0, /* A round makes final what it tells, and tells nothing else. */
     };
 }
 

@@ -30,6 +30,7 @@ struct config {
         uint32_t kept_max;                                                 /* K, 32 */
         uint32_t per_kilometre, other_region, other_country, per_day_late; /* design 5.1 */
         uint32_t per_substitute_rank, not_recyclable;                      /* 100, 20 */
+        uint32_t stability_bonus;                                          /* design 5.2: 50 */
     } match;
     struct {
         uint32_t tranche_1, tranche_2, tranche_3; /* Lots: 1, 4, 16 */

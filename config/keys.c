@@ -54,6 +54,7 @@ const struct key CONFIG_KEYS[CONFIG_KEY_COUNT] = {
     NUMBER(match, per_day_late, 500, 0, WEIGHT_MAX),
     NUMBER(match, per_substitute_rank, 100, 0, WEIGHT_MAX),
     NUMBER(match, not_recyclable, 20, 0, WEIGHT_MAX),
+    NUMBER(match, stability_bonus, 50, 0, WEIGHT_MAX),
     NUMBER(allocate, tranche_1, 1, 0, 1000000),
     NUMBER(allocate, tranche_2, 4, 0, 1000000),
     NUMBER(allocate, tranche_3, 16, 0, 1000000),

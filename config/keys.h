@@ -10,7 +10,7 @@
 #include "config/config.h"
 #include "core/base/memory.h"
 
-#define CONFIG_KEY_COUNT 28
+#define CONFIG_KEY_COUNT 29
 #define CONFIG_PATH_SIZE 64 /* "section.name" with its terminator. */
 
 enum key_type { KEY_TEXT, KEY_NUMBER, KEY_CHOICE, KEY_ENDPOINT };

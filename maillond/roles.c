@@ -24,6 +24,7 @@ static struct rules_put rules_of(const struct config *config)
         .per_day_late = config->match.per_day_late,
         .per_substitute_rank = config->match.per_substitute_rank,
         .not_recyclable = config->match.not_recyclable,
+        .stability_bonus = config->match.stability_bonus,
         .kept_max = config->match.kept_max,
         .tranche_1 = config->allocate.tranche_1,
         .tranche_2 = config->allocate.tranche_2,

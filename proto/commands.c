@@ -379,6 +379,7 @@ static const struct field rules_put_fields[] = {
     RULE(per_day_late, 0, WEIGHT_MAX, "Cost of a day behind due."),
     RULE(per_substitute_rank, 0, WEIGHT_MAX, "Cost of each rank of a substitute."),
     RULE(not_recyclable, 0, WEIGHT_MAX, "Cost of what is not recyclable where another is."),
+    RULE(stability_bonus, 0, WEIGHT_MAX, "Least gain for which a proposed unit moves."),
     RULE(kept_max, 1, 256, "Matches listed for each need."),
     RULE(tranche_1, 0, TRANCHE_MAX, "Lots in the first tranche; 0 for a single one."),
     RULE(tranche_2, 0, TRANCHE_MAX, "Lots in the first two tranches."),

@@ -70,6 +70,10 @@ static void expand(struct flow *flow, struct hunt *hunt, uint32_t number)
     int64_t base = nodes[number].key - key_of(nodes[number].price);
 
     know_exits(flow, number);
+    if (source->yield_cost != INT64_MAX && source->yield_sink == SINK_UNKNOWN &&
+        base + key_of(source->yield_cost) <= hunt->ends.limit) {
+        know_yield(flow, number);
+    }
     if (source->yield_cost != INT64_MAX) {
         note_end(&hunt->ends, base + key_of(source->yield_cost));
     }
@@ -77,7 +81,13 @@ static void expand(struct flow *flow, struct hunt *hunt, uint32_t number)
     for (uint32_t i = 0; i < source->exits.count; i++) {
         const struct exit *exit = &source->exits.items[i];
         int64_t key = base + key_of(exit->cost + nodes[exit->other].price);
-        if (key < nodes[exit->other].key && key <= hunt->ends.limit) {
+        if (!is_shorter(key, &nodes[exit->other], hunt->ends.limit)) {
+            continue;
+        }
+        if (exit->sink == SINK_UNKNOWN) {
+            know_exit(flow, number, exit->other);
+            i--;
+        } else {
             reach(flow, hunt, exit->other, key);
         }
     }
@@ -115,7 +125,8 @@ static void step_into(struct flow *flow, uint32_t source)
     if (flow->sources[source].free <= 0) {
         know_exits(flow, source);
     }
-    path_push(flow, source)->at = flow->sources[source].cursor;
+    path_push(flow, source)->at =
+        exit_position(&flow->sources[source].exits, flow->sources[source].cursor);
 }
 
 /* Goes on with the walk from the step's source: to a sink that gives up, to a source one level
@@ -126,15 +137,24 @@ static enum found advance(struct flow *flow, struct step *step, uint32_t *target
     struct source *source = &flow->sources[step->source];
     const struct node *node = &flow->nodes[step->source];
 
+    if (source->yield_cost <= node->price && source->yield_sink == SINK_UNKNOWN) {
+        know_yield(flow, step->source);
+    }
     if (source->yield_cost == node->price) {
         step->sink = source->yield_sink;
         return FOUND_END;
     }
     while (step->at < source->exits.count) {
         const struct exit *exit = &source->exits.items[step->at];
-        source->cursor = step->at++;
-        if (exit->cost + flow->nodes[exit->other].price == node->price &&
-            is_one_further(node, &flow->nodes[exit->other])) {
+        int64_t slack = exit->cost + flow->nodes[exit->other].price - node->price;
+        bool matters = slack <= 0 && is_one_further(node, &flow->nodes[exit->other]);
+        if (matters && exit->sink == SINK_UNKNOWN) {
+            know_exit(flow, step->source, exit->other);
+            continue;
+        }
+        source->cursor = exit->other;
+        step->at++;
+        if (matters && slack == 0) {
             step->sink = exit->sink;
             *target = exit->other;
             return FOUND_SOURCE;

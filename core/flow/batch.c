@@ -299,6 +299,7 @@ static void change_shares(struct batch *batch, uint32_t number)
         struct share share = sink->shares[i];
         int64_t units = units_from(batch, share.source);
         if (units < share.units) {
+            forget_exits(flow, share.source);
             shift_units(flow, number, share.source, share.cost, units - share.units);
         }
     }
@@ -306,6 +307,7 @@ static void change_shares(struct batch *batch, uint32_t number)
         const struct share *share = &batch->shares[i];
         int64_t units = share->units - flow_units(flow, number, share->source);
         if (units > 0) {
+            forget_exits(flow, share->source);
             shift_link(flow, number, share->source, units);
         }
     }

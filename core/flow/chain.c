@@ -91,11 +91,15 @@ void shift_waiting(struct flow *flow, uint32_t number, int64_t units)
     struct source *source = &flow->sources[number];
     struct source *next = &flow->sources[source->next];
 
-    if (source->waiting == 0 || source->waiting + units == 0) {
-        forget_exits(flow, number);
-    }
+    bool waited = source->waiting > 0;
+
     source->waiting += units;
     ENSURE(source->waiting >= 0);
+    if (!waited && source->waiting > 0) {
+        gain_waiting(flow, number);
+    } else if (waited && source->waiting == 0) {
+        lose_waiting(flow, number);
+    }
     source->used += units;
     source->free -= units;
     next->used -= units;

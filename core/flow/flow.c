@@ -92,8 +92,8 @@ void know_source(struct flow *flow, uint32_t source)
         added->take_cost = INT64_MAX;
         added->next = FLOW_NONE;
         added->previous = FLOW_NONE;
-        added->exits_are_known = true;
         added->take_is_known = true;
+        forget_exits(flow, flow->source_count);
     }
 }
 
@@ -332,7 +332,7 @@ static void restore_sink(struct flow *flow, uint32_t number)
     }
     acquire_units(flow, number);
     sink->flags &= (uint8_t)~SINK_PENDING;
-    forget_exits_of_sink(flow, number);
+    renew_exits(flow, number);
 }
 
 struct turn {
@@ -386,7 +386,7 @@ static void read_dirty_sinks(struct flow *flow)
         sink->flags &= (uint8_t) ~(SINK_DIRTY | SINK_WANTS);
         if (!is_optimal(flow, sink)) {
             sink->flags |= SINK_PENDING;
-            forget_exits_of_sink(flow, flow->dirty_sinks.items[i]);
+            renew_exits(flow, flow->dirty_sinks.items[i]);
             numbers_add(&flow->pending, flow->dirty_sinks.items[i]);
         }
     }

@@ -154,10 +154,10 @@ static struct share *share_take(struct sink *sink, uint32_t source, uint32_t cos
 }
 
 /* To be called when the arc is on another side of its kink. */
-static void forget_costs(struct flow *flow, uint32_t sink, uint32_t source)
+static void renew_costs(struct flow *flow, uint32_t sink, uint32_t source)
 {
     if (flow->bonus > 0) {
-        forget_exits_of_sink(flow, sink);
+        renew_exits(flow, sink);
         renew_take(flow, sink, source);
     }
 }
@@ -180,7 +180,7 @@ void set_announced(struct flow *flow, uint32_t sink_number, uint32_t source, int
     if (share->units == 0 && units == 0) {
         share_delete(sink, share_position(sink, source));
     }
-    forget_costs(flow, sink_number, source);
+    renew_costs(flow, sink_number, source);
 }
 
 int64_t room_up(const struct flow *flow, uint32_t sink, uint32_t source)
@@ -206,10 +206,11 @@ static void change_holder(struct flow *flow, uint32_t sink, const struct share *
 
     if (serves) {
         link_insert(&source->holders, &source->holder_count, sink, share->cost);
+        gain_holder(flow, share->source, sink);
     } else {
         link_delete(source->holders, &source->holder_count, sink);
+        lose_holder(flow, share->source, sink);
     }
-    forget_exits(flow, share->source);
 }
 
 void shift_silently(struct flow *flow, uint32_t sink_number, uint32_t source_number, uint32_t cost,
@@ -227,7 +228,7 @@ void shift_silently(struct flow *flow, uint32_t sink_number, uint32_t source_num
     }
     if (cost_up(flow, share) != cost_up(flow, &before) ||
         cost_down(flow, share) != cost_down(flow, &before)) {
-        forget_costs(flow, sink_number, source_number);
+        renew_costs(flow, sink_number, source_number);
     }
     if (share->units == 0 && share->announced == 0) {
         share_delete(sink, share_position(sink, source_number));
@@ -324,7 +325,7 @@ void sink_refresh(struct flow *flow, uint32_t sink)
 
     weigh(&flow->sinks[sink]);
     if (flow->sinks[sink].last_weight != last_weight) {
-        forget_exits_of_sink(flow, sink);
+        renew_yields(flow, sink);
     }
     if (flow->sinks[sink].next_weight != next_weight) {
         renew_takes(flow, sink);

@@ -17,6 +17,7 @@
 #define NUMBER_MAX (((uint32_t)1 << 28) - 1) /* Of a source or a sink: what a link can hold. */
 #define COST_MASK ((uint32_t)FLOW_COST_MAX)
 #define KEY_NONE INT64_MAX
+#define SINK_UNKNOWN (FLOW_NONE - 1)     /* In place of a sink not looked for; see exits.c. */
 #define WEIGHT_NONE (-FLOW_COST_MAX - 1) /* Less than what any unit costs. */
 
 /* One end of an arc, as the other end sees it. Tens of millions of them are the bulk of the
@@ -61,8 +62,9 @@ struct sink {
 static_assert(sizeof(struct sink) == 64, "a sink takes one cache line");
 
 /* The cheapest way to move a sink from one source to another: the least cost_up(sink, to) -
- * cost_down(sink, from). Or, with FLOW_NONE, that a unit more or less can wait. `other` is where it
- * leads, in a list of exits, or comes from, in a list of entries. */
+ * cost_down(sink, from). Or, with FLOW_NONE, that a unit more or less can wait. With SINK_UNKNOWN
+ * it costs that or more. `other` is where it leads, in a list of exits, or comes from, in a list of
+ * entries; both are sorted by it. */
 struct exit {
     uint32_t other;
     uint32_t sink;
@@ -85,7 +87,8 @@ struct source {
     int64_t
         yield_cost; /* The least last_weight - cost_down of the holders; INT64_MAX without one. */
     uint32_t yield_sink;
-    uint32_t cursor;      /* Where the walk of a search through its exits or entries goes on. */
+    uint32_t cursor;      /* The walk of a search through its exits or entries goes on there, with
+                           * the first whose `other` is no less. */
     bool exits_are_known; /* `exits` and `yield`, and its share in the entries of others. */
     bool take_is_known;
     bool is_stale; /* In `stale`. */
@@ -94,7 +97,7 @@ struct source {
     /* What searches for sinks read besides; see exits.c. */
     uint32_t take_sink;
     int64_t take_cost;    /* The least cost_up - next_weight of the sinks; INT64_MAX without one. */
-    struct exits entries; /* The exits of others that lead here, ascending. */
+    struct exits entries; /* The exits of others that lead here. */
 
     struct link *links;   /* Its sinks. */
     struct link *holders; /* The sinks that it serves. */
@@ -296,15 +299,33 @@ void chain_lower(struct flow *flow, uint32_t number);
  * let it. */
 void chain_raise(struct flow *flow, uint32_t number, int64_t price);
 
-/* exits.c: brings the exits, or everybody's exits and so all entries, or the taker up to date. */
+/* exits.c: brings the exits, or everybody's exits and so all entries, or the taker up to date. What
+ * stays SINK_UNKNOWN then is a bound. */
 void know_exits(struct flow *flow, uint32_t number);
 void know_all_exits(struct flow *flow);
 void know_take(struct flow *flow, uint32_t number);
-/* exits.c: to be called when the holders of the source, its neighbours, or whether units wait
- * change; when anything changes that the exits of all sources that serve the sink are made of; when
- * an arc is new, changes its cost_up or is gone; when the next weight of the sink changes. */
+/* exits.c: looks for the sink of an exit to the target, which may be dearer or not be there, or for
+ * the yield. For SINK_UNKNOWN only. */
+void know_exit(struct flow *flow, uint32_t number, uint32_t target);
+void know_yield(struct flow *flow, uint32_t number);
+/* exits.c: index of the first that is not below `other`. */
+uint32_t exit_position(const struct exits *exits, uint32_t other);
+/* exits.c: to be called when the neighbours of the source change; before the arcs change that the
+ * exits of all sources that serve the sink are made of. */
 void forget_exits(struct flow *flow, uint32_t number);
 void forget_exits_of_sink(struct flow *flow, uint32_t sink);
+/* exits.c: to be called after the sink becomes a holder of the source or ceases to be one; after
+ * units wait at the source or no longer do. */
+void gain_holder(struct flow *flow, uint32_t number, uint32_t sink);
+void lose_holder(struct flow *flow, uint32_t number, uint32_t sink);
+void gain_waiting(struct flow *flow, uint32_t number);
+void lose_waiting(struct flow *flow, uint32_t number);
+/* exits.c: to be called after the sink becomes PENDING or no longer is, or the cost_up or cost_down
+ * of one of its arcs changes; after its last weight changes. */
+void renew_exits(struct flow *flow, uint32_t sink);
+void renew_yields(struct flow *flow, uint32_t sink);
+/* exits.c: to be called when an arc is new, changes its cost_up or is gone; when the next weight of
+ * the sink changes. */
 void renew_take(struct flow *flow, uint32_t sink, uint32_t number);
 void renew_takes(struct flow *flow, uint32_t number);
 

@@ -53,7 +53,13 @@ static void expand(struct flow *flow, struct offer *offer, uint32_t number)
     for (uint32_t i = 0; i < source->entries.count; i++) {
         const struct exit *entry = &source->entries.items[i];
         int64_t key = base + key_of(entry->cost - nodes[entry->other].price);
-        if (key < nodes[entry->other].key && key <= offer->ends.limit) {
+        if (!is_shorter(key, &nodes[entry->other], offer->ends.limit)) {
+            continue;
+        }
+        if (entry->sink == SINK_UNKNOWN) {
+            know_exit(flow, entry->other, number);
+            i--;
+        } else {
             reach(flow, offer, entry->other, key);
         }
     }
@@ -83,7 +89,8 @@ static void search(struct flow *flow, struct offer *offer)
 static void step_into(struct flow *flow, uint32_t source)
 {
     know_take(flow, source);
-    path_push(flow, source)->at = flow->sources[source].cursor;
+    path_push(flow, source)->at =
+        exit_position(&flow->sources[source].entries, flow->sources[source].cursor);
 }
 
 /* Goes on with the walk from the step's source: to a sink that takes, to a source one level
@@ -99,9 +106,15 @@ static enum found advance(struct flow *flow, struct step *step, uint32_t *target
     }
     while (step->at < source->entries.count) {
         const struct exit *entry = &source->entries.items[step->at];
-        source->cursor = step->at++;
-        if (entry->cost + node->price == flow->nodes[entry->other].price &&
-            is_one_further(node, &flow->nodes[entry->other])) {
+        int64_t slack = entry->cost + node->price - flow->nodes[entry->other].price;
+        bool matters = slack <= 0 && is_one_further(node, &flow->nodes[entry->other]);
+        if (matters && entry->sink == SINK_UNKNOWN) {
+            know_exit(flow, entry->other, step->source);
+            continue;
+        }
+        source->cursor = entry->other;
+        step->at++;
+        if (matters && slack == 0) {
             step->sink = entry->sink;
             *target = entry->other;
             return FOUND_SOURCE;

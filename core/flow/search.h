@@ -63,6 +63,13 @@ static inline void note_end(struct ends *ends, int64_t key)
     }
 }
 
+/* Whether a key is shorter than the node's and within the limit: one comparison, since a search
+ * makes more than a thousand that mostly fail. */
+static inline bool is_shorter(int64_t key, const struct node *node, int64_t limit)
+{
+    return key <= min_i64(node->key - 1, limit);
+}
+
 /* Notes a shorter way to `source`. The caller has compared the keys. */
 void search_reach(struct flow *flow, uint32_t source, int64_t key);
 /* Takes the nearest source not expanded yet, when its key is below `limit`. */

@@ -212,6 +212,7 @@ struct rules_put {
     uint64_t per_day_late;
     uint64_t per_substitute_rank;
     uint64_t not_recyclable;                  /* Where a recyclable product could serve. */
+    uint64_t stability_bonus;                 /* What is told moves only for more, a unit. */
     uint64_t kept_max;                        /* Matches listed per need. */
     uint64_t tranche_1, tranche_2, tranche_3; /* Lots; 0 ends the tranches. */
 };

@@ -13,7 +13,8 @@
  * settle. For each product, and each that it may stand in for or be replaced by, the candidates of
  * the other side are ranked once, needs by falling reach, offers by rising price, and each walk
  * ends where it can pay no more. The best are added, the flow settles again, until nothing is
- * missing.
+ * missing. Then what the flow says counts as told: from there on it moves only for more than the
+ * stability bonus. That lowers values and leaves prices, so nothing pays that did not.
  */
 #include "core/plan/internal.h"
 
@@ -404,6 +405,7 @@ void plan_optimise(struct plan *plan)
         flow_settle(plan->flow);
         collect(plan);
     } while (bring_in(plan));
+    flow_announce(plan->flow);
     marks_clear(&plan->pending_needs);
     marks_clear(&plan->pending_offers);
     for (size_t i = 0; i < plan->grown_needs.count; i++) {

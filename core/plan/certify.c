@@ -156,7 +156,7 @@ static bool check_matches(const struct proof *proof, uint32_t need)
     return true;
 }
 
-/* No arc leads anywhere else. */
+/* No arc leads anywhere else, and what flows has been announced. */
 static bool check_arcs(const struct proof *proof, uint32_t need)
 {
     const struct plan *plan = proof->plan;
@@ -171,6 +171,9 @@ static bool check_arcs(const struct proof *proof, uint32_t need)
             slot_place(plan->offers[offer].range, plan->offers[offer].days, arcs[i].source) ==
                 SLOT_NONE) {
             return fail(proof, "an arc leads to no day of an offer", need, NAME_NONE);
+        }
+        if (flow_announced(plan->flow, need, arcs[i].source) != arcs[i].units) {
+            return fail(proof, "what flows is not what was announced", need, offer);
         }
     }
     return true;

@@ -490,6 +490,14 @@ static void add_option(struct inquiry *inquiry, const struct ripples *taken,
     };
 }
 
+/* What is saved where the unit came from: it has been told, and loses its bonus. */
+static int64_t saved_by(const struct plan *plan, const struct choice *spared)
+{
+    return spared->source == FLOW_NONE
+               ? 0
+               : (int64_t)spared->cost - (int64_t)plan->options.stability_bonus;
+}
+
 /* The best day of each of the best offers, but the one whose unit is `spared`. */
 static void fill_options(struct inquiry *inquiry, const struct ripples *taken,
                          const struct choice *spared)
@@ -507,7 +515,7 @@ static void fill_options(struct inquiry *inquiry, const struct ripples *taken,
         const struct choice *choice = &choices->items[i];
         bool is_new = choice->offer != facts->instead_of && !is_option(facts, choice->offer);
         if (choice->total != TOTAL_NONE && is_new) {
-            add_option(inquiry, taken, choice, spared->cost);
+            add_option(inquiry, taken, choice, saved_by(inquiry->plan, spared));
         }
     }
 }

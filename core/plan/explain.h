@@ -101,7 +101,8 @@ struct explain_option { /* Where a unit could come from as well. */
     struct explain_slot slot;
     struct match match;
     struct explain_effect effect; /* Of taking the unit there. */
-    int64_t cost; /* What the plan would cost more in all; who is served is told by the ranks. */
+    int64_t cost; /* What the plan would cost more in all, the stability bonus of every unit that
+                     moves included; who is served is told by the ranks. */
 };
 
 struct explain_facts {

@@ -12,7 +12,8 @@ struct plan_options plan_options_default(void)
 {
     return (struct plan_options){.rules = match_rules_default(),
                                  .tranche_lots = {1, 4, 16},
-                                 .slot_count_max = SLOT_COUNT_MAX};
+                                 .slot_count_max = SLOT_COUNT_MAX,
+                                 .stability_bonus = 50};
 }
 
 void plan_open(const struct plan_options *options, struct plan **plan)
@@ -25,6 +26,7 @@ void plan_open(const struct plan_options *options, struct plan **plan)
     opened->options = *options;
     market_open(&opened->market);
     flow_open(&opened->flow);
+    flow_set_bonus(opened->flow, options->stability_bonus);
     opened->day_work = memory_take(1, sizeof *opened->day_work);
     opened->is_settled = true;
     *plan = opened;
@@ -441,7 +443,9 @@ static void fold_rules(struct plan *plan, const struct rules_put *command)
         .tranche_lots = {(uint32_t)command->tranche_1, (uint32_t)command->tranche_2,
                          (uint32_t)command->tranche_3},
         .slot_count_max = plan->options.slot_count_max,
+        .stability_bonus = (uint32_t)command->stability_bonus,
     };
+    flow_set_bonus(plan->flow, plan->options.stability_bonus);
     for (uint32_t need = 0; need < plan->market->need_ids.count; need++) {
         if (plan_need_is_open(plan, need)) {
             list_anew(plan, need);

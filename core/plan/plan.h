@@ -23,6 +23,8 @@ struct plan_options {
     uint32_t
         tranche_lots[3]; /* Limits in lots: 1, 4, 16; the rest is the fourth tranche. 0s: none. */
     uint32_t slot_count_max; /* Days of an offer that are told apart, the rest being one: 64. */
+    uint32_t
+        stability_bonus; /* A unit that has been told moves only for more; <= FLOW_COST_MAX: 50. */
 };
 struct plan_options plan_options_default(void);
 

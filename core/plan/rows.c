@@ -3,7 +3,7 @@
  *
  *     table  rows               value
  *     0      0: the clock       market_save
- *            1: the plan        options 11 x u32 · seq u64 · time u64 · assignments u32
+ *            1: the plan        options 12 x u32 · seq u64 · time u64 · assignments u32
  *     1-4    parties, products, needs, offers: market_save
  *     5      rules              market_save
  *     6      offers             fixed i64 · first slot u32 · slots u32
@@ -15,7 +15,7 @@
  *                               · to make i64 · in doubt u8
  *
  * The arcs of needs lead to slots. Tranches, lists and totals follow from them. Rows are saved when
- * all is settled.
+ * all is settled, so what has been told is what flows, and needs no row.
  */
 #include "core/plan/internal.h"
 
@@ -37,7 +37,7 @@ enum table {
 
 #define KEY_CLOCK 0
 #define KEY_PLAN 1
-#define OPTION_COUNT 11
+#define OPTION_COUNT 12
 #define ARC_SIZE 16
 #define SLOT_SIZE 24
 
@@ -74,7 +74,7 @@ static void list_options(const struct plan_options *options, uint32_t list[OPTIO
         rules->per_kilometre,     rules->other_region,      rules->other_country,
         rules->per_day_late,      rules->kept_max,          rules->per_substitute_rank,
         rules->not_recyclable,    options->tranche_lots[0], options->tranche_lots[1],
-        options->tranche_lots[2], options->slot_count_max,
+        options->tranche_lots[2], options->slot_count_max,  options->stability_bonus,
     };
 
     for (size_t i = 0; i < OPTION_COUNT; i++) {
@@ -288,6 +288,7 @@ static void load_options(struct plan_options *options, struct source *source)
         options->tranche_lots[i] = get_u32(source);
     }
     options->slot_count_max = get_u32(source);
+    options->stability_bonus = get_u32(source);
 }
 
 static enum status load_plan(struct plan *plan, struct source source)
@@ -300,10 +301,11 @@ static enum status load_plan(struct plan *plan, struct source source)
     uint32_t count = get_u32(&source);
     if (!is_read(&source) || count == UINT32_MAX || options.rules.kept_max < 1 ||
         options.rules.kept_max > MATCH_KEPT_MAX || options.slot_count_max < 1 ||
-        options.slot_count_max > SLOT_COUNT_MAX) {
+        options.slot_count_max > SLOT_COUNT_MAX || options.stability_bonus > FLOW_COST_MAX) {
         return STATUS_CORRUPT;
     }
     plan->options = options;
+    flow_set_bonus(plan->flow, options.stability_bonus);
     plan->assignment_count = count;
     return STATUS_OK;
 }
@@ -420,6 +422,11 @@ static enum status load_share(struct plan *plan, uint32_t number, struct source 
     }
     size_t tranche_count = plan_tranches(plan, number, tranches);
     flow_restore_sink(plan->flow, number, tranches, tranche_count, plan->work, arc_count);
+    for (size_t i = 0; i < arc_count; i++) {
+        if (plan->work[i].units > 0) {
+            flow_restore_announced(plan->flow, number, plan->work[i].source, plan->work[i].units);
+        }
+    }
     return STATUS_OK;
 }
 

@@ -327,6 +327,7 @@ bool run(uint64_t seed, uint64_t *late)
     bool is_good = true;
 
     random_state = seed;
+    options.stability_bonus = 0; /* The model knows no past. */
     options.rules.kept_max = 1 + static_cast<uint32_t>(random_below(4));
     plan_open(&options, &town.plan);
     put_party(town, "asks", 44, 0, "NAQ");

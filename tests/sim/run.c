@@ -111,6 +111,7 @@ struct rules_put sim_draw_rules(struct draw *draw)
         .per_day_late = 500,
         .per_substitute_rank = 100,
         .not_recyclable = draw_between(draw, 0, 20),
+        .stability_bonus = draw_tail(draw, 1, 101) - 1,
         .kept_max = draw_tail(draw, 1, 32),
         .tranche_1 = draw_below(draw, 2),
     };

@@ -44,12 +44,13 @@ static void put_party(struct village *village, uint64_t number, int64_t lat, int
                                         .lon = lon}});
 }
 
-static void open_village(struct village *village, uint64_t lot)
+static void open_village_with(struct village *village, uint64_t lot, uint32_t stability_bonus)
 {
     struct plan_options options = plan_options_default();
 
     *village = (struct village){0};
     options.rules.kept_max = MATCH_KEPT_MAX;
+    options.stability_bonus = stability_bonus;
     plan_open(&options, &village->plan);
     tell(village, KIND_TICK, &(union command){.tick = {.now = (uint64_t)TODAY * DAY_MS}});
     tell(village, KIND_PRODUCT_PUT,
@@ -58,6 +59,12 @@ static void open_village(struct village *village, uint64_t lot)
     for (uint64_t i = 1; i <= 4; i++) {
         put_party(village, i, 44000000 + (int64_t)i * 900000, 1000000);
     }
+}
+
+/* Without a bonus, so that costs are those of matches alone. */
+static void open_village(struct village *village, uint64_t lot)
+{
+    open_village_with(village, lot, 0);
 }
 
 struct wish {
@@ -271,6 +278,24 @@ static void an_equal_need_that_is_nearer_is_cost(void)
     EXPECT_EQ(facts.verdict.cause, EXPLAIN_COST);
     EXPECT_EQ(facts.verdict.effect.need, 0);
     EXPECT_EQ(facts.options[0].cost, 300 - 100);
+    plan_close(village.plan);
+}
+
+static void what_moves_costs_its_stability_bonus(void)
+{
+    struct village village;
+    struct explain_facts facts;
+
+    open_village_with(&village, 1, 30);
+    give(&village, 0, (struct gift){.party = 1, .quantity = 1});
+    give(&village, 1, (struct gift){.party = 3, .quantity = 1});
+    want(&village, 0, (struct wish){.party = 2, .quantity = 1, .class_number = 2});
+    explain(&village, 0, &facts); /* Its own unit would move. */
+    EXPECT_EQ(facts.options[0].cost, 30);
+    want(&village, 1, (struct wish){.party = 4, .quantity = 2, .class_number = 2});
+    explain(&village, 1, &facts); /* Another need's would, and goes without. */
+    EXPECT_EQ(facts.options[0].effect.need, 0);
+    EXPECT_EQ(facts.options[0].cost, 300 - 100 + 30);
     plan_close(village.plan);
 }
 
@@ -507,6 +532,7 @@ int main(int argc, char **argv)
         CASE(a_higher_class_is_named),
         CASE(an_earlier_tranche_of_the_class_is_fairness),
         CASE(an_equal_need_that_is_nearer_is_cost),
+        CASE(what_moves_costs_its_stability_bonus),
         CASE(who_has_everything_lacks_capacity),
         CASE(what_is_committed_is_the_fence),
         CASE(the_smallest_change_for_each_rule_is_told),

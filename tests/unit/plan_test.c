@@ -18,6 +18,7 @@ struct history {
     uint64_t seed;
     uint64_t need_count, offer_count, step;
     bool has_answers;
+    bool is_unstable; /* No bonus, so that the past does not count. */
 };
 
 #define FIRST_DAY 18000
@@ -133,14 +134,24 @@ static void answer_at_random(struct town *town, struct history *history)
     answer(town, &(struct word){kind, number, party, wants_reason ? "price" : ""});
 }
 
+static uint64_t draw_bonus(struct history *history)
+{
+    static const uint64_t bonuses[] = {0, 1, 50, FLOW_COST_MAX};
+
+    return bonuses[draw(history, COUNT_OF(bonuses))];
+}
+
 /* Other weights; the tranches stay those that the laws below speak of. */
 static void put_random_rules(struct town *town, struct history *history)
 {
+    uint64_t bonus = draw_bonus(history);
+
     tell(town, KIND_RULES_PUT,
          &(union command){.rules_put = {.per_kilometre = draw(history, 4),
                                         .other_region = draw(history, 300),
                                         .other_country = draw(history, 3000),
                                         .per_day_late = draw(history, 600),
+                                        .stability_bonus = history->is_unstable ? 0 : bonus,
                                         .kept_max = town->rules.kept_max,
                                         .tranche_1 = 1,
                                         .tranche_2 = 4,
@@ -397,17 +408,29 @@ static void the_order_of_aims_holds_after_every_settle(void)
     test_seed = 0;
 }
 
-static void expect_same_objective(const struct town *left, const struct town *right)
+/* Returns by how much the left one is dearer. */
+static int64_t expect_same_unserved(const struct town *left, const struct town *right)
 {
-    struct flow_objective few;
-    struct flow_objective all;
+    struct flow_objective one;
+    struct flow_objective other;
 
-    flow_objective(plan_flow(left->plan), &few);
-    flow_objective(plan_flow(right->plan), &all);
+    flow_objective(plan_flow(left->plan), &one);
+    flow_objective(plan_flow(right->plan), &other);
     for (size_t i = 0; i <= FLOW_LEVEL_MAX; i++) {
-        EXPECT_EQ(few.unserved[i], all.unserved[i]);
+        EXPECT_EQ(one.unserved[i], other.unserved[i]);
     }
-    EXPECT_EQ((uint64_t)few.cost, (uint64_t)all.cost);
+    return (int64_t)(one.cost - other.cost);
+}
+
+/* Among equals the two may choose otherwise, and a bonus would hold them to it. */
+static void open_unstable(struct town *town, uint32_t kept_max, uint32_t slot_count_max)
+{
+    struct plan_options options = plan_options_default();
+
+    options.rules.kept_max = kept_max;
+    options.slot_count_max = slot_count_max;
+    options.stability_bonus = 0;
+    open_town_with(town, &options);
 }
 
 static void few_listed_matches_give_the_same_optimum_as_all(void)
@@ -415,12 +438,12 @@ static void few_listed_matches_give_the_same_optimum_as_all(void)
     for (uint64_t seed = 1; seed <= HISTORY_COUNT; seed++) {
         struct town few;
         struct town all;
-        struct history history = {.seed = seed};
+        struct history history = {.seed = seed, .is_unstable = true};
         struct history same = history;
 
         test_seed = seed;
-        open_town(&few, KEPT_FEW, slot_count_of(seed));
-        open_town(&all, KEPT_ALL, slot_count_of(seed));
+        open_unstable(&few, KEPT_FEW, slot_count_of(seed));
+        open_unstable(&all, KEPT_ALL, slot_count_of(seed));
         begin(&few, &history);
         begin(&all, &same);
         while (history.step < STEP_COUNT) {
@@ -429,11 +452,40 @@ static void few_listed_matches_give_the_same_optimum_as_all(void)
             if (is_time_to_settle(&history)) {
                 settle(&few);
                 settle(&all);
-                expect_same_objective(&few, &all);
+                EXPECT_EQ(expect_same_unserved(&few, &all), 0);
             }
         }
         close_town(&few);
         close_town(&all);
+    }
+    test_seed = 0;
+}
+
+static void classes_and_tranches_come_before_the_stability_bonus(void)
+{
+    for (uint64_t seed = 1; seed <= HISTORY_COUNT; seed++) {
+        struct town stable;
+        struct town unstable;
+        struct history history = {.seed = seed};
+        struct history same = {.seed = seed, .is_unstable = true};
+
+        test_seed = seed;
+        open_town(&stable, KEPT_FEW, slot_count_of(seed));
+        open_unstable(&unstable, KEPT_FEW, slot_count_of(seed));
+        begin(&stable, &history);
+        begin(&unstable, &same);
+        while (history.step < STEP_COUNT) {
+            step(&stable, &history);
+            step(&unstable, &same);
+            if (is_time_to_settle(&history)) {
+                settle(&stable);
+                settle(&unstable);
+                EXPECT_TRUE(expect_same_unserved(&stable, &unstable) >= 0);
+            }
+        }
+        EXPECT_TRUE(stable.tape.assignment_count < unstable.tape.assignment_count);
+        close_town(&stable);
+        close_town(&unstable);
     }
     test_seed = 0;
 }
@@ -448,6 +500,7 @@ static void reopen(const struct town *town, struct town *again)
     *again = *town;
     again->tape = (struct tape){0};
     options.rules = town->rules;
+    options.stability_bonus = 7; /* The rows know better. */
     plan_open(&options, &again->plan);
     EXPECT_OK(load_shelf(again->plan, &shelf));
     EXPECT_TRUE(plan_certify(again->plan, NULL));
@@ -712,6 +765,52 @@ static void a_nearer_offer_gives_a_better_plan(void)
     close_town(&town);
 }
 
+static void put_bonus(struct town *town, uint64_t bonus)
+{
+    tell(town, KIND_RULES_PUT,
+         &(union command){.rules_put = {.per_kilometre = 1,
+                                        .other_region = 200,
+                                        .stability_bonus = bonus,
+                                        .kept_max = KEPT_FEW,
+                                        .tranche_1 = 1,
+                                        .tranche_2 = 4,
+                                        .tranche_3 = 16}},
+         false);
+}
+
+static uint64_t cost_between(const struct town *town, uint32_t need, uint32_t offer)
+{
+    return match_check(plan_market(town->plan), plan_rules(town->plan), need, offer).cost;
+}
+
+static void what_has_been_told_moves_only_for_more_than_the_bonus(void)
+{
+    struct town town;
+
+    open_village(&town);
+    put_bonus(&town, 1000);
+    give(&town, 0, 2, 10);
+    want(&town, 0, 10, 3);
+    settle(&town);
+    give(&town, 1, 1, 6);
+    settle(&town);
+    uint64_t gain = cost_between(&town, 0, 0) - cost_between(&town, 0, 1);
+    put_bonus(&town, gain);
+    settle(&town);
+    EXPECT_EQ(town.tape.assignment_count, 1);
+    expect_assignment(&town, 1, ASSIGNMENT_PROPOSED, 10);
+    put_bonus(&town, gain - 1);
+    settle(&town);
+    expect_assignment(&town, 1, ASSIGNMENT_PROPOSED, 4);
+    expect_assignment(&town, 2, ASSIGNMENT_PROPOSED, 6);
+    put_bonus(&town, gain + 1); /* And what moved has been told in its turn. */
+    put_capacity(&town, 1, 10);
+    settle(&town);
+    expect_assignment(&town, 1, ASSIGNMENT_PROPOSED, 4);
+    expect_assignment(&town, 2, ASSIGNMENT_PROPOSED, 6);
+    close_town(&town);
+}
+
 static void a_declined_pair_is_never_proposed_again(void)
 {
     struct town town;
@@ -814,6 +913,14 @@ static void rows_that_make_no_sense_are_corrupt(void)
         plan_close(plan);
         shelf.rows[i].value.size++;
     }
+    uint8_t *bonus = (uint8_t *)shelf.rows[1].value.data + 44; /* Behind eleven options. */
+    EXPECT_EQ(load_u32(bonus), 50);
+    store_u32(bonus, (uint32_t)FLOW_COST_MAX + 1);
+    plan_open(&options, &plan);
+    EXPECT_STATUS(load_shelf(plan, &shelf), STATUS_CORRUPT);
+    plan_close(plan);
+    store_u32(bonus, 50);
+
     size_t last = shelf.count - 1; /* The assignment: one unit more than the flow. */
     shelf.rows[last].value.data[shelf.rows[last].value.size - 20]++;
     plan_open(&options, &plan);
@@ -848,12 +955,14 @@ int main(int argc, char **argv)
         CASE(capacity_reports_say_so_in_the_reason),
         CASE(ends_and_changes_of_needs_say_so_in_the_reason),
         CASE(a_nearer_offer_gives_a_better_plan),
+        CASE(what_has_been_told_moves_only_for_more_than_the_bonus),
         CASE(a_declined_pair_is_never_proposed_again),
         CASE(every_refusal_has_its_answer),
         CASE(nobody_commits_to_what_ended_in_the_same_moment),
         CASE(rows_that_make_no_sense_are_corrupt),
         CASE(the_order_of_aims_holds_after_every_settle),
         CASE(few_listed_matches_give_the_same_optimum_as_all),
+        CASE(classes_and_tranches_come_before_the_stability_bonus),
         CASE(a_restored_plan_goes_on_byte_for_byte),
     };
     return run_cases(cases, COUNT_OF(cases), argc, argv);

@@ -61,16 +61,20 @@ struct town {
     uint64_t seq;
 };
 
+static inline void open_town_with(struct town *town, const struct plan_options *options)
+{
+    *town = (struct town){.rules = options->rules};
+    plan_open(options, &town->plan);
+    market_open(&town->scout);
+}
+
 static inline void open_town(struct town *town, uint32_t kept_max, uint32_t slot_count_max)
 {
     struct plan_options options = plan_options_default();
 
-    *town = (struct town){0};
     options.rules.kept_max = kept_max;
     options.slot_count_max = slot_count_max;
-    town->rules = options.rules;
-    plan_open(&options, &town->plan);
-    market_open(&town->scout);
+    open_town_with(town, &options);
 }
 
 static inline void close_town(struct town *town)
