@@ -92,21 +92,23 @@ static bool is_in_use(const struct source *source)
     return source->used + source->free > 0;
 }
 
+/* Counting ends where the answer is known: a burst must not cost what the network holds. */
 bool batch_pays(const struct flow *flow)
 {
     size_t changes = flow->dirty_sinks.count + flow->dirty_sources.count;
+    size_t count_max = changes * BATCH_SHARE;
     size_t count = 0;
 
     if (changes < BATCH_CHANGES_MIN) {
         return false;
     }
-    for (uint32_t i = 0; i < flow->sink_count; i++) {
+    for (uint32_t i = 0; i < flow->sink_count && count <= count_max; i++) {
         count += flow->sinks[i].tranche_count > 0;
     }
-    for (uint32_t i = 0; i < flow->source_count; i++) {
+    for (uint32_t i = 0; i < flow->source_count && count <= count_max; i++) {
         count += is_in_use(&flow->sources[i]);
     }
-    return changes * BATCH_SHARE >= count;
+    return count <= count_max;
 }
 
 static uint32_t find_root(uint32_t *parents, uint32_t source)
