@@ -182,6 +182,7 @@ int run_restore(struct cli *cli);
 int run_replay(struct cli *cli);
 int run_plan(struct cli *cli);
 int run_backtest(struct cli *cli);
+int run_key_new(struct cli *cli);
 int run_config(struct cli *cli);
 int run_version(struct cli *cli);
 int run_help(struct cli *cli);

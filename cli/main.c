@@ -91,6 +91,8 @@ const struct verb verbs[] = {
      "a scenario folder in virtual time, decided in rounds; how good that is", run_backtest},
     {"backup", "DIR", 1, 1, 0, "copies all journals, also while the system runs", run_backup},
     {"restore", "DIR", 1, 1, OPTION_YES, "puts a backup into an empty data directory", run_restore},
+    {"key new", "FILE", 1, 1, 0, "makes a key pair: FILE, to keep secret, and FILE.pub",
+     run_key_new},
     {"config show", "", 0, 0, 0, "every setting in force", run_config},
     {"config check", "[FILE]", 0, 1, 0, "checks a configuration file", run_config},
     {"version", "", 0, 0, 0, "versions of program and protocol", run_version},

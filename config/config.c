@@ -151,11 +151,9 @@ void config_close(struct config *config)
     if (config == NULL) {
         return;
     }
-    free(config->data);
-    free(config->log.level);
-    free(config->log.format);
-    free(config->gateway.endpoint);
-    free(config->dispatch.endpoint);
+    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
+        key_release(config, &CONFIG_KEYS[i]);
+    }
     free(config);
 }
 
@@ -256,4 +254,30 @@ enum status config_endpoint(const struct config *config, const char *name,
     }
     buffer_deinit(&text);
     return status;
+}
+
+bool config_is_remote(const char *endpoint)
+{
+    return strncmp(endpoint, "tcp://", strlen("tcp://")) == 0;
+}
+
+void config_key_file(const struct config *config, const char *name, char path[CONFIG_FILE_SIZE])
+{
+    static const struct {
+        const char *name, *file;
+    } files[] = {{"server", "server"}, {"first_admin", "admin.pub"}};
+    const struct key *key = key_find("keys", name);
+    struct buffer text = {0};
+
+    ENSURE(key != NULL);
+    key_get(config, key, &text);
+    for (size_t i = 0; i < COUNT_OF(files) && text.size == 0; i++) {
+        if (strcmp(files[i].name, name) == 0) {
+            buffer_format(&text, "%s/keys/%s", config->data, files[i].file);
+        }
+    }
+    ENSURE(text.size < CONFIG_FILE_SIZE); /* Texts of a configuration are short. */
+    memcpy(path, text.data, text.size);
+    path[text.size] = '\0';
+    buffer_deinit(&text);
 }

@@ -21,7 +21,11 @@ struct config {
         char *format; /* "logfmt", "json" */
     } log;
     struct {
-        char *endpoint;          /* "": ipc://DATA/run/gateway */
+        char *server;      /* "": DATA/keys/server; the secret key of this system */
+        char *first_admin; /* "": DATA/keys/admin.pub; who may do everything at the start */
+    } keys;
+    struct {
+        char *endpoint;          /* "": ipc://DATA/run/gateway, which is there in any case */
         uint32_t tick_seconds;   /* 60 */
         uint32_t ids_max;        /* 50,000,000: submission ids kept, then refused as full */
         uint32_t space_floor_mb; /* 256: below this much free disk intake is refused */
@@ -36,7 +40,7 @@ struct config {
         uint32_t tranche_1, tranche_2, tranche_3; /* Lots: 1, 4, 16 */
     } allocate;
     struct {
-        char *endpoint;        /* "": ipc://DATA/run/dispatch */
+        char *endpoint;        /* "": ipc://DATA/run/dispatch, which is there in any case */
         uint32_t clients_max;  /* 10,000 */
         uint32_t credit_max;   /* 65,536 events a client may ask for ahead */
         uint32_t head_seconds; /* 5: a head message to every client this often */
@@ -52,6 +56,12 @@ struct config {
         uint32_t restart_ms_max; /* 5,000 */
         uint32_t stop_seconds;   /* 10: then SIGKILL */
     } supervisor;
+    struct {              /* For `maillon`, on whatever machine. */
+        char *gateway;    /* "": of the data directory */
+        char *dispatch;   /* the same */
+        char *key;        /* The client's secret key file; "": none */
+        char *server_key; /* The server's public key, or the file that holds it; "": none */
+    } client;
 };
 
 /* Reads `path` (NULL: defaults and environment alone) and the environment (MAILLON_DATA,
@@ -75,5 +85,13 @@ void config_print(const struct config *config, FILE *file);
 #define CONFIG_ENDPOINT_SIZE 256
 MUST_USE enum status config_endpoint(const struct config *config, const char *name,
                                      char endpoint[CONFIG_ENDPOINT_SIZE]);
+
+/* Whether an endpoint can be reached from other machines: only with keys. */
+bool config_is_remote(const char *endpoint);
+
+/* The file of a key of the section "keys" ("server", "first_admin"): the configured one, or that in
+ * the data directory. */
+#define CONFIG_FILE_SIZE 512
+void config_key_file(const struct config *config, const char *name, char path[CONFIG_FILE_SIZE]);
 
 #endif

@@ -33,6 +33,17 @@ static const char *const FORMATS[] = {"logfmt", "json", NULL};
         .offset = offsetof(struct config, in.endpoint), .standard = "", .max = TEXT_SIZE_MAX       \
     }
 
+#define FILE_NAME(in, key)                                                                         \
+    {                                                                                              \
+        .section = #in, .name = #key, .type = KEY_TEXT, .offset = offsetof(struct config, in.key), \
+        .standard = "", .max = TEXT_SIZE_MAX                                                       \
+    }
+#define REMOTE(key)                                                                                \
+    {                                                                                              \
+        .section = "client", .name = #key, .type = KEY_ENDPOINT,                                   \
+        .offset = offsetof(struct config, client.key), .standard = "", .max = TEXT_SIZE_MAX        \
+    }
+
 const struct key CONFIG_KEYS[CONFIG_KEY_COUNT] = {
     {.section = "",
      .name = "data",
@@ -43,6 +54,8 @@ const struct key CONFIG_KEYS[CONFIG_KEY_COUNT] = {
      .max = TEXT_SIZE_MAX},
     CHOICE(log, level, "info", LEVELS),
     CHOICE(log, format, "logfmt", FORMATS),
+    FILE_NAME(keys, server),
+    FILE_NAME(keys, first_admin),
     ENDPOINT(gateway),
     NUMBER(gateway, tick_seconds, 60, 1, 86400),
     NUMBER(gateway, ids_max, 50000000, 1, 1000000000),
@@ -69,6 +82,10 @@ const struct key CONFIG_KEYS[CONFIG_KEY_COUNT] = {
     NUMBER(supervisor, restart_ms_min, 100, 1, 600000),
     NUMBER(supervisor, restart_ms_max, 5000, 1, 600000),
     NUMBER(supervisor, stop_seconds, 10, 1, 3600),
+    REMOTE(gateway),
+    REMOTE(dispatch),
+    FILE_NAME(client, key),
+    FILE_NAME(client, server_key),
 };
 
 const struct key *key_find(const char *section, const char *name)
@@ -254,6 +271,13 @@ enum status key_set(struct config *config, const struct key *key, const char *va
         return set_endpoint(config, key, value, problem);
     }
     UNREACHABLE();
+}
+
+void key_release(struct config *config, const struct key *key)
+{
+    if (key->type != KEY_NUMBER) {
+        free(text_of(config, key));
+    }
 }
 
 void key_get(const struct config *config, const struct key *key, struct buffer *text)

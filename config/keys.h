@@ -10,7 +10,7 @@
 #include "config/config.h"
 #include "core/base/memory.h"
 
-#define CONFIG_KEY_COUNT 29
+#define CONFIG_KEY_COUNT 35
 #define CONFIG_PATH_SIZE 64 /* "section.name" with its terminator. */
 
 enum key_type { KEY_TEXT, KEY_NUMBER, KEY_CHOICE, KEY_ENDPOINT };
@@ -40,6 +40,9 @@ MUST_USE enum status key_set(struct config *config, const struct key *key, const
 
 /* Appends the value as key_set reads it. */
 void key_get(const struct config *config, const struct key *key, struct buffer *text);
+
+/* Frees the value of a key that is a text; the configuration is of no use then. */
+void key_release(struct config *config, const struct key *key);
 
 /* What only several keys together can break. STATUS_INVALID appends what to `problem`. */
 MUST_USE enum status keys_check(const struct config *config, struct buffer *problem);

@@ -5,6 +5,7 @@
  *     DATA/run/      sockets, for this user alone
  */
 #include "config/config.h"
+#include "maillond/init.h"
 #include "maillond/roles.h"
 #include "node/log.h"
 #include "node/process.h"
@@ -36,8 +37,10 @@ struct program {
     size_t setting_count;
     bool is_check;
     bool is_version;
+    bool is_init;
     const char *role; /* NULL: all. */
     struct config *config;
+    struct identity *identity; /* NULL when no endpoint needs it. */
     char run_path[PATH_SIZE];
     poptContext popt;
 };
@@ -123,7 +126,8 @@ static int read_arguments(struct program *program, int argc, const char **argv)
     int option = 0;
 
     program->popt = poptGetContext("maillond", argc, argv, OPTIONS, 0);
-    poptSetOtherOptionHelp(program->popt, "[OPTION...] [gateway|match|allocate|dispatch]");
+    poptSetOtherOptionHelp(program->popt,
+                           "[OPTION...] [gateway|match|allocate|dispatch|init [DIR]]");
     while (code == PROCESS_DONE && (option = poptGetNextOpt(program->popt)) > 0) {
         code = take_option(program, (enum option)option);
     }
@@ -133,6 +137,11 @@ static int read_arguments(struct program *program, int argc, const char **argv)
         return PROCESS_USAGE;
     }
     program->role = poptGetArg(program->popt);
+    if (code == PROCESS_DONE && program->role != NULL && strcmp(program->role, "init") == 0) {
+        const char *folder = poptGetArg(program->popt);
+        program->is_init = true;
+        code = folder == NULL ? PROCESS_DONE : add_setting(program, "data", strdup(folder));
+    }
     if (code == PROCESS_DONE && poptPeekArg(program->popt) != NULL) {
         fprintf(stderr, "maillond: one role at most; see --help\n");
         return PROCESS_USAGE;
@@ -306,6 +315,13 @@ static int run(struct program *program, char **argv)
     if (code != PROCESS_DONE) {
         return code;
     }
+    if (program->is_init) {
+        return init_keys(program->config);
+    }
+    code = init_read_server(program->config, &program->identity);
+    if (code != PROCESS_DONE) {
+        return code;
+    }
     if (program->is_check) {
         config_print(program->config, stdout);
         return PROCESS_DONE;
@@ -325,6 +341,7 @@ static void release(struct program *program)
         free(program->settings[i].value);
     }
     free(program->config_path);
+    identity_close(program->identity);
     config_close(program->config);
     poptFreeContext(program->popt);
 }

@@ -185,6 +185,16 @@ def the_configuration_is_checked_with_its_place(system):
     expect(system.maillon("config", "check", "none.yaml"), CONFIG)
 
 
+def a_key_pair_is_made_once_and_its_secret_is_for_its_owner(system):
+    path = system.folder / "mine"
+    told = system.json("key", "new", path)[0]
+    assert len(told["public"]) == 40 and f"public {told['public']}\n" in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600 and (system.folder / "mine.pub").exists()
+    expect(system.maillon("key", "new", path), NO, "File exists")
+    assert f"public {told['public']}\n" in path.read_text()
+    expect(system.maillon("key", "new", "nowhere/key"), STORAGE, "nowhere/key")
+
+
 def usage_is_told(system):
     assert json.loads(system.maillon("version", "--json").stdout)["protocol"] == 1
     verbs = [line.split("  ")[1] for line in system.maillon("help").stdout.splitlines()
@@ -223,7 +233,8 @@ def main():
                   decisions_are_explained_and_followed,
                   a_running_system_is_backed_up_and_restored_elsewhere,
                   the_intake_journal_alone_gives_everything_again,
-                  the_configuration_is_checked_with_its_place, usage_is_told,
+                  the_configuration_is_checked_with_its_place,
+                  a_key_pair_is_made_once_and_its_secret_is_for_its_owner, usage_is_told,
                   a_stopped_system_is_unreachable_and_its_journals_are_read, given=[system])
 
 

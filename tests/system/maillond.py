@@ -53,6 +53,40 @@ def an_unknown_role_is_a_usage_error(folder):
     assert answer.returncode == 64 and "gatway" in answer.stderr
 
 
+@in_folder
+def init_makes_the_keys_of_a_system_once(folder):
+    data = pathlib.Path(folder, "data")
+    answer = run("init", str(data))
+    assert answer.returncode == 0 and "server.pub" in answer.stdout, answer.stderr
+    files = {file.name: file.stat().st_mode & 0o777 for file in (data / "keys").iterdir()}
+    assert files == {"server": 0o600, "server.pub": 0o644, "admin": 0o600, "admin.pub": 0o644}
+    before = {name: (data / "keys" / name).read_bytes() for name in files}
+    again = run("init", str(data))
+    assert again.returncode == 78 and "File exists" in again.stderr
+    (data / "keys" / "server").unlink()
+    (data / "keys" / "server.pub").unlink()
+    assert run("init", str(data)).returncode == 78
+    left = {file.name: file.read_bytes() for file in (data / "keys").iterdir()}
+    assert left == {name: before[name] for name in ("admin", "admin.pub")}
+
+
+@in_folder
+def an_endpoint_for_other_machines_needs_a_key(folder):
+    data = f"{folder}/data"
+    for key in ("gateway.endpoint", "dispatch.endpoint"):
+        settings = ["--data", data, *SMALL, "--set", f"{key}=tcp://127.0.0.1:1"]
+        for more in (["--check-config"], [], ["gateway"]):
+            answer = run(*settings, *more)
+            assert answer.returncode == 78, answer
+            for word in (key, "keys.server", "maillond init", "keys/server"):
+                assert word in answer.stderr, (word, answer.stderr)
+    assert run("init", data).returncode == 0
+    assert run(*settings, "--check-config").returncode == 0
+    os.chmod(f"{data}/keys/server", 0o640)
+    answer = run(*settings, "--check-config")
+    assert answer.returncode == 78 and "chmod 600" in answer.stderr
+
+
 def a_wrong_configuration_is_refused_by_key():
     answer = run("--set", "log.levle=info", "--check-config")
     assert answer.returncode == 78 and 'did you mean "level"' in answer.stderr
@@ -115,6 +149,7 @@ def a_damaged_journal_stops_everything_with_its_code(folder):
 
 
 run_cases(the_version_is_told, an_unknown_option_is_a_usage_error, an_unknown_role_is_a_usage_error,
+          init_makes_the_keys_of_a_system_once, an_endpoint_for_other_machines_needs_a_key,
           a_wrong_configuration_is_refused_by_key, flags_show_in_the_checked_configuration,
           a_path_too_long_for_sockets_is_refused, an_open_run_directory_is_refused,
           all_roles_start_and_stop_in_order, one_role_runs_alone_and_ends_on_interrupt,
