@@ -1,6 +1,7 @@
 /*
  * commands.c - the tables of commands and of the events that answer them.
  */
+#include "core/base/z85.h"
 #include "proto/table.h"
 
 const struct choice ROLE_CHOICES[] = {
@@ -157,6 +158,55 @@ static enum status check_exclusion(const void *record, struct refusal *refusal)
         return refuse(refusal, CODE_RANGE, "other", "is the party itself");
     }
     return check_period(exclusion->from, exclusion->to, refusal);
+}
+
+/* Who bears one of these names submits without a key: nobody else may. */
+static const char *const RESERVED_PARTIES[] = {"local", "gateway"};
+
+static enum status check_key(struct bytes key, const char *field, struct refusal *refusal)
+{
+    uint8_t bytes[KEY_TEXT_SIZE];
+
+    return z85_decode(key, bytes) == STATUS_OK
+               ? STATUS_OK
+               : refuse(refusal, CODE_RANGE, field, "is no public key in Z85");
+}
+
+static enum status check_key_register(const void *record, struct refusal *refusal)
+{
+    const struct key_register *command = record;
+
+    for (size_t i = 0; i < COUNT_OF(RESERVED_PARTIES); i++) {
+        if (bytes_equal(command->party, bytes_from_text(RESERVED_PARTIES[i]))) {
+            return refuse(refusal, CODE_RANGE, "party", "is the name of who needs no key");
+        }
+    }
+    if (command->from != TIME_NONE && command->to <= command->from) {
+        return refuse(refusal, CODE_RANGE, "to", "does not lie behind from");
+    }
+    return check_key(command->key, "key", refusal);
+}
+
+static enum status check_key_confirm(const void *record, struct refusal *refusal)
+{
+    const struct key_confirm *command = record;
+
+    return check_key(command->key, "key", refusal);
+}
+
+static enum status check_key_rotate(const void *record, struct refusal *refusal)
+{
+    const struct key_rotate *command = record;
+    enum status status = check_key(command->key, "key", refusal);
+
+    return status == STATUS_OK ? check_key(command->next, "next", refusal) : status;
+}
+
+static enum status check_key_revoke(const void *record, struct refusal *refusal)
+{
+    const struct key_revoke *command = record;
+
+    return check_key(command->key, "key", refusal);
 }
 
 /* Commands. */
@@ -360,6 +410,45 @@ const struct message ASSIGNMENT_RECEIVE =
 const struct message ASSIGNMENT_CANCEL =
     MESSAGE("assignment.cancel", assignment_command, reasoned_move_fields,
             .kind = KIND_ASSIGNMENT_CANCEL, .text = "A commitment that cannot be kept.");
+
+#define KEY(record, member, name, words)                                                           \
+    TEXT(record, member, name, KEY_TEXT_SIZE, KEY_TEXT_SIZE, .required = true, .text = words)
+
+static const struct field key_register_fields[] = {
+    KEY(key_register, key, "key", "Public key in Z85."),
+    ID(key_register, party, "party", .text = "Whom it speaks for."),
+    SET(key_register, roles, "roles", ROLE_CHOICES, .required = true, .text = "As what."),
+    TIME(key_register, from, "from", .text = "Valid from; at once when not given."),
+    TIME(key_register, to, "to", .text = "Not valid any more from; never when not given."),
+};
+const struct message KEY_REGISTER =
+    MESSAGE("key.register", key_register, key_register_fields, .kind = KIND_KEY_REGISTER,
+            .check = check_key_register,
+            .text = "A key, new. With the role admin or operator it waits for `key.confirm`.");
+
+static const struct field key_confirm_fields[] = {
+    KEY(key_confirm, key, "key", "Public key in Z85."),
+};
+const struct message KEY_CONFIRM =
+    MESSAGE("key.confirm", key_confirm, key_confirm_fields, .kind = KIND_KEY_CONFIRM,
+            .check = check_key_confirm, .text = "Another one than who registered it agrees.");
+
+static const struct field key_rotate_fields[] = {
+    KEY(key_rotate, key, "key", "Public key that is replaced."),
+    KEY(key_rotate, next, "next", "The new one: the same party, roles and end."),
+    TIME(key_rotate, until, "until", .required = true, .text = "The old one ends then."),
+};
+const struct message KEY_ROTATE = MESSAGE(
+    "key.rotate", key_rotate, key_rotate_fields, .kind = KIND_KEY_ROTATE, .check = check_key_rotate,
+    .text = "A key gives way to another one; both are good for a while.");
+
+static const struct field key_revoke_fields[] = {
+    KEY(key_revoke, key, "key", "Public key in Z85."),
+    REASON(key_revoke, 0, REASON_SIZE_MAX),
+};
+const struct message KEY_REVOKE = MESSAGE(
+    "key.revoke", key_revoke, key_revoke_fields, .kind = KIND_KEY_REVOKE, .check = check_key_revoke,
+    .text = "Who speaks with this key, or with one it was rotated to, is not heard.");
 
 static const struct field tick_fields[] = {
     TIME(tick, now, "now", .required = true, .text = "The time that workers decide by."),

@@ -243,7 +243,9 @@ const struct message EXPLANATION =
 static const struct field intake_fields[] = {
     BIN(intake, id, "id", SUBMISSION_ID_SIZE, SUBMISSION_ID_SIZE,
         .text = "Submission id; none for a tick."),
-    TEXT(intake, by, "by", 0, USER_SIZE_MAX, .text = "Who submitted."),
+    TEXT(intake, by, "by", 0, USER_SIZE_MAX,
+         .text = "Party that submitted, \"local\" or \"gateway\"."),
+    UINT(intake, key, "key", 0, UINT32_MAX, .text = "Number of its key; 0 for none."),
     UINT(intake, position, "n", 0, INT64_MAX, .text = "Position in the submitter's sequence."),
     FLAG(intake, quarantined, "q", .text = "Held back."),
     RAW(intake, body, "body", MESSAGE_SIZE_MAX, .required = true,
@@ -311,6 +313,10 @@ const struct message *const ALL_MESSAGES[] = {
     &NORM_PUT,
     &CERTIFICATE_PUT,
     &EXCLUSION_PUT,
+    &KEY_REGISTER,
+    &KEY_CONFIRM,
+    &KEY_ROTATE,
+    &KEY_REVOKE,
     &SUBSCRIBE,
     &CREDIT,
     &EVENT,
@@ -348,7 +354,8 @@ static const struct message *const commands[] = {
     &ASSIGNMENT_ACCEPT,  &ASSIGNMENT_DECLINE, &ASSIGNMENT_SHIP,
     &ASSIGNMENT_RECEIVE, &ASSIGNMENT_CANCEL,  &TICK,
     &RULES_PUT,          &SUBSTITUTE_PUT,     &NORM_PUT,
-    &CERTIFICATE_PUT,    &EXCLUSION_PUT,
+    &CERTIFICATE_PUT,    &EXCLUSION_PUT,      &KEY_REGISTER,
+    &KEY_CONFIRM,        &KEY_ROTATE,         &KEY_REVOKE,
 };
 static_assert(COUNT_OF(commands) == KIND_COMMAND_LAST - KIND_COMMAND_FIRST + 1,
               "every command has a table");

@@ -171,7 +171,8 @@ struct explanation {
 /* Bodies of feed entries. */
 struct intake {        /* Every entry of the intake feed; its kind is the command's. */
     struct bytes id;   /* Submission id; empty for a tick. */
-    struct bytes by;   /* Who submitted. */
+    struct bytes by;   /* Party that submitted, "local" or "gateway". */
+    uint64_t key;      /* Number of its key (core/access/registry.h), 0 for none. */
     uint64_t position; /* "n": in the submitter's sequence. */
     bool quarantined;  /* "q" */
     struct bytes body; /* RAW: as the client sent it. */
@@ -202,7 +203,7 @@ extern const struct message HEADER, SUBMIT, ANSWERS, REFUSED, SUBSCRIBE, CREDIT,
 extern const struct message PARTY_PUT, PRODUCT_PUT, NEED_PUT, NEED_CANCEL, NEED_RELEASE, OFFER_PUT,
     OFFER_WITHDRAW, OFFER_RELEASE, CAPACITY_PUT, ASSIGNMENT_ACCEPT, ASSIGNMENT_DECLINE,
     ASSIGNMENT_SHIP, ASSIGNMENT_RECEIVE, ASSIGNMENT_CANCEL, SUBSTITUTE_PUT, NORM_PUT,
-    CERTIFICATE_PUT, EXCLUSION_PUT, TICK, RULES_PUT, ASSIGNMENT, ANSWER;
+    CERTIFICATE_PUT, EXCLUSION_PUT, KEY_REGISTER, KEY_CONFIRM, KEY_ROTATE, KEY_REVOKE, TICK, RULES_PUT, ASSIGNMENT, ANSWER;
 
 /* The table of a command or event kind, NULL when it has none. */
 const struct message *message_by_kind(uint16_t kind);

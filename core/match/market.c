@@ -478,6 +478,10 @@ static enum outcome fold(struct market *market, uint16_t kind, const union comma
     case KIND_ASSIGNMENT_RECEIVE:
     case KIND_ASSIGNMENT_CANCEL:
     case KIND_RULES_PUT:
+    case KIND_KEY_REGISTER:
+    case KIND_KEY_CONFIRM:
+    case KIND_KEY_ROTATE:
+    case KIND_KEY_REVOKE:
         return OUTCOME_PASSED_ON;
     case KIND_TICK:
         return advance(market, &command->tick);

@@ -19,6 +19,7 @@
 #define LEAD_DAYS_MAX 3650
 #define SUBSTITUTE_RANK_MAX 1000
 #define NORM_CODE_SIZE_MAX 64
+#define KEY_TEXT_SIZE 40     /* A public key, 32 bytes in Z85. */
 #define PLACE_NONE INT32_MIN /* Latitude or longitude not given. */
 
 enum role_bit {
@@ -72,6 +73,10 @@ enum kind {
     KIND_NORM_PUT = 18,
     KIND_CERTIFICATE_PUT = 19,
     KIND_EXCLUSION_PUT = 20,
+    KIND_KEY_REGISTER = 21,
+    KIND_KEY_CONFIRM = 22,
+    KIND_KEY_ROTATE = 23,
+    KIND_KEY_REVOKE = 24,
 
     /* Feed entries. */
 
@@ -83,7 +88,7 @@ enum kind {
 };
 
 #define KIND_COMMAND_FIRST KIND_PARTY_PUT
-#define KIND_COMMAND_LAST KIND_EXCLUSION_PUT
+#define KIND_COMMAND_LAST KIND_KEY_REVOKE
 
 struct party_put {
     struct bytes party; /* Id. */
@@ -199,6 +204,30 @@ struct exclusion_put {
     int64_t to;
 };
 
+/* Public keys and who speaks with them (core/access/registry.h). */
+struct key_register {
+    struct bytes key; /* KEY_TEXT_SIZE characters. */
+    struct bytes party;
+    uint64_t roles; /* enum role_bit, at least one. */
+    uint64_t from;  /* Valid from, TIME_NONE for at once; */
+    uint64_t to;    /* and before, TIME_NONE for without end. */
+};
+
+struct key_confirm {
+    struct bytes key;
+};
+
+struct key_rotate {
+    struct bytes key;
+    struct bytes next; /* Takes its place at once, for the same party, roles and time. */
+    uint64_t until;    /* The old one is valid before this time too, if it was. */
+};
+
+struct key_revoke {
+    struct bytes key;
+    struct bytes reason; /* A code, empty when not given. */
+};
+
 struct tick {
     uint64_t now; /* Milliseconds since 1970: the time that workers decide by. */
 };
@@ -231,6 +260,10 @@ union command {
     struct exclusion_put exclusion_put;
     struct id_command id_command;
     struct assignment_command assignment;
+    struct key_register key_register;
+    struct key_confirm key_confirm;
+    struct key_rotate key_rotate;
+    struct key_revoke key_revoke;
     struct tick tick;
 };
 
