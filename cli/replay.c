@@ -71,6 +71,12 @@ static void world_parcel_release(void *context, struct parcel *parcel)
     (void)parcel;
 }
 
+static void world_admit(void *context, const struct registry *registry)
+{
+    (void)context;
+    (void)registry;
+}
+
 static void world_wake_at(void *context, uint64_t time_ms)
 {
     (void)context;
@@ -186,6 +192,7 @@ static enum status replay_role(struct role_instance *instance, struct journal *o
         .send_parcel = world_send_parcel,
         .parcel_make = world_parcel_make,
         .parcel_release = world_parcel_release,
+        .admit = world_admit,
         .wake_at = world_wake_at,
         .commit = world_commit,
         .read = world_read,

@@ -159,6 +159,12 @@ static void world_parcel_release(void *context, struct parcel *parcel)
     parcel_release(parcel);
 }
 
+static void world_admit(void *context, const struct registry *registry)
+{
+    (void)context;
+    (void)registry;
+}
+
 static void world_wake_at(void *context, uint64_t time_ms)
 {
     struct process *process = context;
@@ -231,6 +237,7 @@ static void init_world(struct process *process)
         .send_parcel = world_send_parcel,
         .parcel_make = world_parcel_make,
         .parcel_release = world_parcel_release,
+        .admit = world_admit,
         .wake_at = world_wake_at,
         .commit = world_commit,
         .read = world_read,

@@ -13,6 +13,7 @@
 #define PEER_SIZE_MAX 255
 
 struct batch;
+struct registry;
 struct parcel; /* Bytes that can be sent to many peers without a copy each. */
 
 struct world {
@@ -33,6 +34,10 @@ struct world {
                                struct parcel *body);
     struct parcel *(*parcel_make)(void *context, struct bytes bytes);
     void (*parcel_release)(void *context, struct parcel *parcel);
+
+    /* Hands over the keys of those who may come in from now on: whose handshake is refused, and
+     * whose is not. The registry is borrowed during the call. */
+    void (*admit)(void *context, const struct registry *registry);
 
     /* Asks for one call of the role's `wake`, not before `time_ms`. The earliest wish counts. */
     void (*wake_at)(void *context, uint64_t time_ms);

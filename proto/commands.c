@@ -2,6 +2,7 @@
  * commands.c - the tables of commands and of the events that answer them.
  */
 #include "core/base/z85.h"
+#include "proto/messages.h"
 #include "proto/table.h"
 
 const struct choice ROLE_CHOICES[] = {
@@ -161,7 +162,7 @@ static enum status check_exclusion(const void *record, struct refusal *refusal)
 }
 
 /* Who bears one of these names submits without a key: nobody else may. */
-static const char *const RESERVED_PARTIES[] = {"local", "gateway"};
+static const char *const RESERVED_PARTIES[] = {BY_LOCAL, BY_GATEWAY};
 
 static enum status check_key(struct bytes key, const char *field, struct refusal *refusal)
 {

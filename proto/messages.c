@@ -240,6 +240,22 @@ const struct message EXPLANATION =
 
 /* Bodies of feed entries. */
 
+static const struct field key_row_fields[] = {
+    UINT(key_row, number, "number", 1, UINT32_MAX, .required = true,
+         .text = "In order of arrival."),
+    TEXT(key_row, key, "key", 1, KEY_TEXT_SIZE, .required = true, .text = "Public key in Z85."),
+    ID(key_row, party, "party", .text = "Whom it speaks for."),
+    SET(key_row, roles, "roles", ROLE_CHOICES, .required = true, .text = "As what."),
+    TEXT(key_row, state, "state", 1, CODE_SIZE_MAX, .required = true,
+         .text = "\"pending\", \"active\" or \"revoked\"."),
+    TIME(key_row, from, "from", .text = "Valid from."),
+    TIME(key_row, to, "to", .text = "Not valid any more from."),
+    TEXT(key_row, next, "next", 0, KEY_TEXT_SIZE, .text = "What it was rotated to."),
+};
+const struct message KEY_ROW =
+    MESSAGE("key_row", key_row, key_row_fields,
+            .text = "A key, as `lookup` for `key` on the gateway's control socket tells it.");
+
 static const struct field intake_fields[] = {
     BIN(intake, id, "id", SUBMISSION_ID_SIZE, SUBMISSION_ID_SIZE,
         .text = "Submission id; none for a tick."),
@@ -336,6 +352,7 @@ const struct message *const ALL_MESSAGES[] = {
     &LOOKUP,
     &EXPLAIN,
     &EXPLANATION,
+    &KEY_ROW,
     &TICK,
     &RULES_PUT,
     &INTAKE,

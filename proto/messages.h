@@ -168,6 +168,20 @@ struct explanation {
     struct bytes body; /* RAW: a map, see docs/protocol.md */
 };
 
+#define BY_LOCAL "local"     /* Who speaks on a local socket. */
+#define BY_GATEWAY "gateway" /* What the gateway itself has to say. */
+
+/* A row about a key, for "lookup" with "what": "key". */
+struct key_row {
+    uint64_t number;
+    struct bytes key;
+    struct bytes party;
+    uint64_t roles;
+    struct bytes state; /* "pending", "active", "revoked" */
+    uint64_t from, to;
+    struct bytes next; /* What it was rotated to. */
+};
+
 /* Bodies of feed entries. */
 struct intake {        /* Every entry of the intake feed; its kind is the command's. */
     struct bytes id;   /* Submission id; empty for a tick. */
@@ -199,11 +213,12 @@ struct matches { /* KIND_MATCHES: needs that an offer could serve, among their b
 
 extern const struct message HEADER, SUBMIT, ANSWERS, REFUSED, SUBSCRIBE, CREDIT, EVENT, STREAM_HEAD,
     RESET, SNAPSHOT, ROWS, REPLAY, ENTRIES, FEED_HEAD, STATUS, REPORT, LOOKUP, EXPLAIN, EXPLANATION,
-    INTAKE, NOTED, MATCHES, LISTED, SUBMISSION, RESULT, RAW_ITEM, COUNTER;
+    INTAKE, NOTED, MATCHES, LISTED, SUBMISSION, RESULT, RAW_ITEM, COUNTER, KEY_ROW;
 extern const struct message PARTY_PUT, PRODUCT_PUT, NEED_PUT, NEED_CANCEL, NEED_RELEASE, OFFER_PUT,
     OFFER_WITHDRAW, OFFER_RELEASE, CAPACITY_PUT, ASSIGNMENT_ACCEPT, ASSIGNMENT_DECLINE,
     ASSIGNMENT_SHIP, ASSIGNMENT_RECEIVE, ASSIGNMENT_CANCEL, SUBSTITUTE_PUT, NORM_PUT,
-    CERTIFICATE_PUT, EXCLUSION_PUT, KEY_REGISTER, KEY_CONFIRM, KEY_ROTATE, KEY_REVOKE, TICK, RULES_PUT, ASSIGNMENT, ANSWER;
+    CERTIFICATE_PUT, EXCLUSION_PUT, KEY_REGISTER, KEY_CONFIRM, KEY_ROTATE, KEY_REVOKE, TICK,
+    RULES_PUT, ASSIGNMENT, ANSWER;
 
 /* The table of a command or event kind, NULL when it has none. */
 const struct message *message_by_kind(uint16_t kind);

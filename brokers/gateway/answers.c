@@ -130,6 +130,7 @@ static void repeat_result(const struct verdict *verdict, const struct world *wor
         return;
     }
     bool is_other = entry.kind != verdict->command_kind ||
+                    hash_bytes(intake.by.data, intake.by.size) != verdict->by_hash ||
                     hash_bytes(intake.body.data, intake.body.size) != verdict->body_hash;
     if (!bytes_equal(intake.id, id) || (is_other && !MUTANT(5))) {
         refuse_result(result, &conflict);

@@ -23,6 +23,7 @@ struct verdict {
     bool is_quarantined;   /* Taken. */
     uint16_t command_kind; /* Repeated: what came now, to compare with what was taken. */
     uint64_t body_hash;
+    uint64_t by_hash;       /* Repeated: of who says it now. */
     struct refusal refusal; /* Refused; of a quarantined one `why` holds the reason. */
     uint64_t retry_after_ms;
 };

@@ -7,6 +7,7 @@
  *     GATEWAY_SUBMITTERS    name                 u64 last position given
  *     GATEWAY_COUNTERS      empty                u64 refused
  *     GATEWAY_RULES         empty                the "rules.put" in force
+ *     GATEWAY_KEYS          u32 number           core/access/registry.h
  */
 #include "brokers/gateway/gateway.h"
 
@@ -22,6 +23,7 @@
 #define GATEWAY_SUBMITTERS 11
 #define GATEWAY_COUNTERS 12
 #define GATEWAY_RULES 13
+#define GATEWAY_KEYS 14
 #define IDS_PER_ROW 4096
 
 void gateway_open(const struct gateway_options *options, struct gateway **gateway)
@@ -40,6 +42,8 @@ void gateway_close(struct gateway *gateway)
     }
     market_close(gateway->market);
     market_rows_deinit(&gateway->rows);
+    registry_deinit(&gateway->registry);
+    dirty_deinit(&gateway->dirty_keys);
     ids_deinit(&gateway->ids);
     names_deinit(&gateway->submitters);
     free(gateway->positions);
@@ -100,6 +104,8 @@ static enum status load(void *state, uint8_t table, struct bytes key, struct byt
         return STATUS_OK;
     case GATEWAY_RULES:
         return load_rules(gateway, value);
+    case GATEWAY_KEYS:
+        return keys_load(gateway, key, value);
     default:
         return market_rows_load(gateway->market, MARKET_BASE, table, key, value);
     }
@@ -110,6 +116,7 @@ static enum status loaded(void *state, const struct world *world, const struct j
     struct gateway *gateway = state;
 
     gateway->world = world;
+    gateway->has_new_keys = true;
     gateway->durable = head->last;
     return gateway->ids.count <= head->last ? STATUS_OK : STATUS_CORRUPT;
 }
@@ -141,6 +148,7 @@ static void committed(void *state, const struct journal_head *head, const struct
     struct gateway *gateway = state;
 
     gateway->durable = head->last;
+    keys_hand_over(gateway);
     answer_ready(gateway, entries, count);
 }
 
@@ -200,6 +208,7 @@ static void message(void *state, const struct client_message *message, struct ef
     struct submit submit;
 
     arena_reset(&gateway->arena);
+    gateway->now_ms = gateway->world->now_ms(gateway->world->context);
     if (read_message(gateway, message, &header, &submit, &refusal)) {
         take_submit(gateway, message, &header, &submit, effects);
         return;
@@ -215,7 +224,13 @@ static void wake(void *state, uint64_t now_ms, struct effects *effects)
     struct gateway *gateway = state;
 
     bool is_full = intake_is_full(gateway, &(struct refusal){0});
+    bool wants_admin =
+        gateway->options.first_admin[0] != '\0' && !registry_has_admin(&gateway->registry);
 
+    keys_hand_over(gateway); /* Those of the journal, when it went live. */
+    if (!is_full && wants_admin) {
+        intake_first_admin(gateway, effects);
+    }
     if (!is_full && memcmp(&gateway->rules, &gateway->options.rules, sizeof gateway->rules) != 0) {
         intake_rules(gateway, effects);
     }
@@ -258,6 +273,7 @@ static void save(void *state, struct rows_out *rows)
 
     market_rows_save(&gateway->rows, gateway->market, MARKET_BASE, put_market_row, rows);
     save_ids(gateway, rows);
+    keys_save(gateway, GATEWAY_KEYS, rows);
     for (uint32_t i = 0; i < gateway->submitters.count; i++) {
         store_u64(value, gateway->positions[i]);
         rows_put(rows, GATEWAY_SUBMITTERS, names_text(&gateway->submitters, i),
@@ -284,6 +300,18 @@ static void report(const void *state, struct report_out *out)
     report_count(out, "submission_ids", gateway->ids.used);
     report_count(out, "submitters", gateway->submitters.count);
     report_count(out, "waiting", gateway->answers.count);
+    report_count(out, "keys", registry_count(&gateway->registry));
+    report_count(out, "denied", gateway->counters.denied);
+}
+
+static enum status control(void *state, struct bytes type, struct bytes body,
+                           const char **answer_type, struct buffer *answer)
+{
+    if (!bytes_equal(type, bytes_from_text(LOOKUP.name))) {
+        return STATUS_NOT_FOUND;
+    }
+    *answer_type = ROWS.name;
+    return keys_lookup(state, body, answer);
 }
 
 const struct role gateway_role = {
@@ -297,4 +325,5 @@ const struct role gateway_role = {
     .wake = wake,
     .save = save,
     .report = report,
+    .control = control,
 };

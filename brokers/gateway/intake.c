@@ -7,15 +7,14 @@
 #include "brokers/gateway/state.h"
 #include "core/base/mutant.h"
 #include "core/life/life.h"
+#include "node/keyring.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define SUGGEST_COUNT_MAX 1000 /* Beyond so many names the nearest one is not looked for. */
 #define SUGGEST_DISTANCE_MAX 2
-
-static const struct bytes local_user = {(const uint8_t *)"local", 5};
-static const struct bytes gateway_user = {(const uint8_t *)"gateway", 7};
+#define FIRST_ADMIN_PARTY "admin"
 
 static void refuse(struct refusal *refusal, const char *code, const char *field, const char *why)
 {
@@ -108,6 +107,8 @@ static bool check_references(const struct market *market, uint16_t kind,
     case KIND_ASSIGNMENT_RECEIVE:
     case KIND_ASSIGNMENT_CANCEL:
         return check_known(&market->party_ids, command->assignment.party, "party", refusal);
+    case KIND_KEY_REGISTER:
+        return check_known(&market->party_ids, command->key_register.party, "party", refusal);
     default:
         return true;
     }
@@ -201,17 +202,31 @@ static void append(struct gateway *gateway, uint16_t kind, const struct intake *
     ids_add(&gateway->ids, seq, intake->id);
 }
 
-/* Decodes and checks; on success the command is part of the market. */
-static bool admit(struct gateway *gateway, const struct message *message, struct bytes body,
-                  union command *command, struct verdict *verdict)
+/* Decodes and checks. Rights come before everything that depends on what is known. */
+static bool check(struct gateway *gateway, const struct message *message, struct bytes body,
+                  const struct speaker *speaker, union command *command, struct refusal *refusal)
+{
+    if (proto_decode(message, body, &gateway->arena, command, refusal) != STATUS_OK) {
+        return false;
+    }
+    if (!speaker_may(speaker, &gateway->registry, gateway->market, message->kind, command,
+                     refusal)) {
+        gateway->counters.denied++;
+        return false;
+    }
+    return check_references(gateway->market, message->kind, command, refusal) &&
+           check_reason(message->kind, command, refusal);
+}
+
+/* On success the command is part of what is known. */
+static bool admit(struct gateway *gateway, const struct message *message,
+                  const struct speaker *speaker, union command *command, struct verdict *verdict)
 {
     struct refusal *refusal = &verdict->refusal;
     struct market_change change;
 
-    if (proto_decode(message, body, &gateway->arena, command, refusal) != STATUS_OK ||
-        !check_references(gateway->market, message->kind, command, refusal) ||
-        !check_reason(message->kind, command, refusal)) {
-        return false;
+    if (kind_is_of_key(message->kind)) {
+        return keys_apply(gateway, message->kind, command, speaker->key, refusal);
     }
     bool is_implausible = market_is_implausible(gateway->market, message->kind, command);
     market_apply(gateway->market, message->kind, command, is_implausible, &change);
@@ -239,9 +254,14 @@ void intake_take(struct gateway *gateway, const struct submission *submission, s
                  struct effects *effects, struct verdict *verdict)
 {
     const struct message *message = message_by_name(submission->type);
+    struct speaker speaker;
     union command command;
 
     verdict->kind = VERDICT_REFUSED;
+    if (!speaker_find(&gateway->registry, user, gateway->now_ms, &speaker, &verdict->refusal)) {
+        gateway->counters.denied++;
+        return;
+    }
     if (message == NULL) {
         refuse_type(submission, &verdict->refusal);
         return;
@@ -251,22 +271,24 @@ void intake_take(struct gateway *gateway, const struct submission *submission, s
         verdict->kind = VERDICT_REPEATED;
         verdict->command_kind = message->kind;
         verdict->body_hash = hash_bytes(submission->body.data, submission->body.size);
+        verdict->by_hash = hash_bytes(speaker.by.data, speaker.by.size);
         return;
     }
     if (intake_is_full(gateway, &verdict->refusal)) {
         verdict->retry_after_ms = RETRY_MS;
         return;
     }
-    if (!admit(gateway, message, submission->body, &command, verdict)) {
+    if (!check(gateway, message, submission->body, &speaker, &command, &verdict->refusal) ||
+        !admit(gateway, message, &speaker, &command, verdict)) {
         return;
     }
-    struct bytes by = user.size == 0 ? local_user : user;
     verdict->kind = VERDICT_TAKEN;
     verdict->seq = effect_next_seq(effects);
-    verdict->position = next_position(gateway, by);
+    verdict->position = next_position(gateway, speaker.by);
     struct intake intake = {
         .id = submission->id,
-        .by = by,
+        .by = speaker.by,
+        .key = speaker.key,
         .position = verdict->position,
         .quarantined = verdict->is_quarantined,
         .body = submission->body,
@@ -278,15 +300,21 @@ void intake_take(struct gateway *gateway, const struct submission *submission, s
 static void append_own(struct gateway *gateway, const struct message *message,
                        const union command *command, struct effects *effects)
 {
+    struct bytes by = bytes_from_text(BY_GATEWAY);
     struct buffer body = {0};
     struct market_change change;
+    struct refusal refusal;
 
-    market_apply(gateway->market, message->kind, command, false, &change);
-    market_rows_note(&gateway->rows, message->kind, &change);
+    if (kind_is_of_key(message->kind)) {
+        ENSURE(keys_apply(gateway, message->kind, command, KEY_GATEWAY, &refusal));
+    } else {
+        market_apply(gateway->market, message->kind, command, false, &change);
+        market_rows_note(&gateway->rows, message->kind, &change);
+    }
     proto_encode(message, command, &body);
     struct intake intake = {
-        .by = gateway_user,
-        .position = next_position(gateway, gateway_user),
+        .by = by,
+        .position = next_position(gateway, by),
         .body = buffer_view(&body),
     };
     append(gateway, message->kind, &intake, effects);
@@ -310,6 +338,20 @@ void intake_rules(struct gateway *gateway, struct effects *effects)
     append_own(gateway, &RULES_PUT, &command, effects);
 }
 
+void intake_first_admin(struct gateway *gateway, struct effects *effects)
+{
+    struct bytes key = bytes_from_text(gateway->options.first_admin);
+    union command put = {.key_register = {.key = key,
+                                          .party = bytes_from_text(FIRST_ADMIN_PARTY),
+                                          .roles = ROLE_ADMIN,
+                                          .from = TIME_NONE,
+                                          .to = TIME_NONE}};
+    union command confirmation = {.key_confirm = {.key = key}};
+
+    append_own(gateway, &KEY_REGISTER, &put, effects);
+    append_own(gateway, &KEY_CONFIRM, &confirmation, effects);
+}
+
 enum status intake_restore(struct gateway *gateway, const struct entry *entry)
 {
     const struct message *message = message_by_kind(entry->kind);
@@ -325,8 +367,16 @@ enum status intake_restore(struct gateway *gateway, const struct entry *entry)
         entry->seq != gateway->ids.count + 1) {
         return STATUS_CORRUPT;
     }
-    market_apply(gateway->market, entry->kind, &command, intake.quarantined, &change);
-    market_rows_note(&gateway->rows, entry->kind, &change);
+    if (kind_is_of_key(entry->kind)) {
+        uint32_t actor = keyring_actor(&intake);
+        if ((actor != KEY_GATEWAY && actor > registry_count(&gateway->registry)) ||
+            !keys_apply(gateway, entry->kind, &command, actor, &refusal)) {
+            return STATUS_CORRUPT;
+        }
+    } else {
+        market_apply(gateway->market, entry->kind, &command, intake.quarantined, &change);
+        market_rows_note(&gateway->rows, entry->kind, &change);
+    }
     if (entry->kind == KIND_RULES_PUT) {
         gateway->rules = command.rules_put;
     }

@@ -103,6 +103,12 @@ static void again_parcel_release(void *context, struct parcel *parcel)
     (void)parcel;
 }
 
+static void again_admit(void *context, const struct registry *registry)
+{
+    (void)context;
+    (void)registry;
+}
+
 static void again_wake_at(void *context, uint64_t time_ms)
 {
     (void)context;
@@ -199,6 +205,7 @@ static void decide_again(struct sim *sim, enum node_number number)
         .send = again_send,
         .parcel_make = again_parcel_make,
         .parcel_release = again_parcel_release,
+        .admit = again_admit,
         .wake_at = again_wake_at,
         .commit = again_commit,
         .read = again_read,

@@ -201,6 +201,13 @@ static void push_to_self(struct node *node, uint64_t after_us, enum event_kind k
              (struct happening){.kind = kind, .target = node->number, .stamp = node->life});
 }
 
+/* Doors are node/'s: here everybody comes in, and the role alone looks at each message. */
+static void world_admit(void *context, const struct registry *registry)
+{
+    (void)context;
+    (void)registry;
+}
+
 static void world_wake_at(void *context, uint64_t time_ms)
 {
     struct node *node = context;
@@ -327,6 +334,7 @@ void node_init(struct sim *sim, enum node_number number)
                   .send_parcel = world_send_parcel,
                   .parcel_make = world_parcel_make,
                   .parcel_release = world_parcel_release,
+                  .admit = world_admit,
                   .wake_at = world_wake_at,
                   .commit = world_commit,
                   .read = world_read,

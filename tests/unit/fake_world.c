@@ -195,6 +195,12 @@ static enum status world_send_parcel(void *context, struct bytes peer, struct pa
     return world_send(context, peer, buffer_view(&header->bytes), buffer_view(&body->bytes));
 }
 
+static void world_admit(void *context, const struct registry *registry)
+{
+    (void)context;
+    (void)registry;
+}
+
 static void world_wake_at(void *context, uint64_t time_ms)
 {
     struct fake_world *world = context;
@@ -252,6 +258,7 @@ void fake_world_init(struct fake_world *world)
                   .send_parcel = world_send_parcel,
                   .parcel_make = world_parcel_make,
                   .parcel_release = world_parcel_release,
+                  .admit = world_admit,
                   .wake_at = world_wake_at,
                   .commit = world_commit,
                   .read = world_read,

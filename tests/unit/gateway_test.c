@@ -1,223 +1,13 @@
 /*
  * gateway_test.c - the gateway in its stage, in a world that can crash.
  */
-#include "brokers/gateway/gateway.h"
-
-#include "core/match/market.h"
-#include "tests/unit/command_fixture.h"
-#include "tests/unit/fake_world.h"
+#include "tests/unit/gateway_fixture.h"
 
 #define SEED_COUNT 30
 #define NAME_COUNT 5
 #define MARKET_ROWS_FIRST 3 /* Tables of the market's rows, as gateway.c lists them. */
 #define MARKET_ROWS_LAST 7
 #define SUBMITTER_ROWS 11
-
-struct setup {
-    struct fake_world world;
-    struct gateway_options limits;
-    struct gateway *gateway;
-    struct stage_options options;
-    struct stage *stage;
-    struct arena arena;
-    struct submission commands[COMMANDS_PER_SUBMIT_MAX]; /* Of the submit in the making. */
-    size_t command_count;
-    uint8_t request; /* Number of the last submit, its id as well. */
-};
-
-static void start(struct setup *setup)
-{
-    gateway_open(&setup->limits, &setup->gateway);
-    setup->options.state = setup->gateway;
-    EXPECT_OK(fake_world_start(&setup->world, &setup->options, &setup->stage));
-}
-
-static void open_setup(struct setup *setup)
-{
-    *setup = (struct setup){
-        .limits = {.tick_ms = 1000, .ids_max = 1000000, .space_floor = 1000},
-        .options = {.role = &gateway_role, .checkpoint_entries = 1000000},
-    };
-    fake_world_init(&setup->world);
-    setup->world.time_ms = (uint64_t)18353 * DAY_MS;
-    start(setup);
-}
-
-static void crash(struct setup *setup)
-{
-    stage_close(setup->stage);
-    gateway_close(setup->gateway);
-    fake_world_crash(&setup->world);
-}
-
-static void restart(struct setup *setup)
-{
-    crash(setup);
-    start(setup);
-}
-
-static void close_setup(struct setup *setup)
-{
-    crash(setup);
-    EXPECT_EQ(setup->world.parcel_count, 0);
-    fake_world_deinit(&setup->world);
-    arena_deinit(&setup->arena);
-}
-
-static void settle(struct setup *setup)
-{
-    fake_world_settle(&setup->world, setup->stage);
-}
-
-static struct bytes make_id(struct setup *setup, uint64_t number)
-{
-    uint8_t id[SUBMISSION_ID_SIZE] = {0};
-
-    store_u64(id, number);
-    return arena_copy(&setup->arena, (struct bytes){id, sizeof id});
-}
-
-static void add_raw(struct setup *setup, uint64_t id, const char *type, struct bytes body)
-{
-    EXPECT_TRUE(setup->command_count < COMMANDS_PER_SUBMIT_MAX);
-    setup->commands[setup->command_count++] =
-        (struct submission){.id = make_id(setup, id), .type = bytes_from_text(type), .body = body};
-}
-
-static void add(struct setup *setup, uint64_t id, const struct message *message,
-                union command command)
-{
-    add_raw(setup, id, message->name, encoded(&setup->arena, message, &command));
-}
-
-static void send_frames(struct setup *setup, struct bytes header, struct bytes body)
-{
-    stage_message(setup->stage, &(struct client_message){
-                                    .peer = bytes_from_text("peer"),
-                                    .user = bytes_from_text("ann"),
-                                    .header = header,
-                                    .body = body,
-                                });
-}
-
-static void submit_as(struct setup *setup, const char *user)
-{
-    uint8_t request = ++setup->request;
-    struct header header = {.version = 1, .type = bytes_from_text("submit"), .id = {&request, 1}};
-    struct submit submit = {
-        .commands = {.items = setup->commands, .count = setup->command_count},
-    };
-    stage_message(setup->stage, &(struct client_message){
-                                    .peer = bytes_from_text("peer"),
-                                    .user = bytes_from_text(user),
-                                    .header = encoded(&setup->arena, &HEADER, &header),
-                                    .body = encoded(&setup->arena, &SUBMIT, &submit),
-                                });
-    setup->command_count = 0;
-}
-
-static void submit(struct setup *setup)
-{
-    submit_as(setup, "ann");
-}
-
-/* The header of the message sent as number `index`. */
-static struct header sent_header(struct setup *setup, size_t index)
-{
-    struct refusal refusal;
-    struct header header;
-
-    EXPECT_TRUE(index < setup->world.send_count);
-    EXPECT_OK(proto_decode(&HEADER, buffer_view(&setup->world.sends[index].header), &setup->arena,
-                           &header, &refusal));
-    return header;
-}
-
-static struct answers sent_answers(struct setup *setup, size_t index)
-{
-    struct refusal refusal;
-    struct answers answers;
-
-    EXPECT_TEXT(sent_header(setup, index).type, "answers");
-    EXPECT_OK(proto_decode(&ANSWERS, buffer_view(&setup->world.sends[index].body), &setup->arena,
-                           &answers, &refusal));
-    return answers;
-}
-
-/* The only result of the last message. */
-static struct result last_result(struct setup *setup)
-{
-    struct answers answers = sent_answers(setup, setup->world.send_count - 1);
-
-    EXPECT_EQ(answers.results.count, 1);
-    return *(struct result *)answers.results.items;
-}
-
-static struct refused last_refused(struct setup *setup)
-{
-    struct refusal refusal;
-    struct refused refused;
-    size_t last = setup->world.send_count - 1;
-
-    EXPECT_TEXT(sent_header(setup, last).type, "refused");
-    EXPECT_OK(proto_decode(&REFUSED, buffer_view(&setup->world.sends[last].body), &setup->arena,
-                           &refused, &refusal));
-    return refused;
-}
-
-/* Submits one command and gives what became of it. */
-static struct result take(struct setup *setup, uint64_t id, const struct message *message,
-                          union command command)
-{
-    add(setup, id, message, command);
-    submit(setup);
-    settle(setup);
-    return last_result(setup);
-}
-
-static void expect_refused(struct result result, const char *code, const char *field)
-{
-    EXPECT_TRUE(!result.accepted);
-    EXPECT_EQ(result.position, 0);
-    EXPECT_EQ(result.chain.size, 0);
-    EXPECT_TEXT(result.code, code);
-    EXPECT_TEXT(result.field, field);
-    EXPECT_TRUE(result.why.size > 0);
-}
-
-static bool contains(struct bytes text, const char *word)
-{
-    return memmem(text.data, text.size, word, strlen(word)) != NULL;
-}
-
-static struct intake intake_at(struct setup *setup, uint64_t seq)
-{
-    struct intake intake;
-    struct refusal refusal;
-
-    EXPECT_OK(proto_decode(&INTAKE, setup->world.journal.entries[seq - 1].body, &setup->arena,
-                           &intake, &refusal));
-    return intake;
-}
-
-static uint64_t last_seq(const struct setup *setup)
-{
-    return setup->world.journal.head.last;
-}
-
-/* A party, and a product with limits. */
-static void furnish(struct setup *setup)
-{
-    union command product = make_product("mask", 10);
-
-    product.product_put.need_max = 1000;
-    product.product_put.offer_max = 5000;
-    add(setup, 900001, &PARTY_PUT, make_party("hospital"));
-    add(setup, 900002, &PRODUCT_PUT, product);
-    submit(setup);
-    settle(setup);
-    fake_world_forget_sends(&setup->world);
-}
 
 /* --- Answers ------------------------------------------------------------------------- */
 
@@ -305,19 +95,26 @@ static void results_stand_in_the_order_of_the_commands(void)
 
 static void each_submitter_has_its_own_positions(void)
 {
-    static const char *const users[] = {"ann", "bob", "ann", "", "bob", ""};
-    static const uint64_t positions[] = {1, 1, 2, 1, 2, 2};
+    static const char *const parties[] = {"ann", "bob", "ann", "", "bob", ""};
+    static const uint64_t positions[] = {1, 1, 2, 5, 2, 6}; /* Four make the others known. */
     struct setup setup;
 
     open_setup(&setup);
     setup.options.checkpoint_entries = 3;
-    for (size_t i = 0; i < COUNT_OF(users); i++) {
-        add(&setup, i + 1, &PARTY_PUT, make_party("hospital"));
-        submit_as(&setup, users[i]);
+    add(&setup, 100, &PARTY_PUT, make_party("ann"));
+    add(&setup, 101, &PARTY_PUT, make_party("bob"));
+    add(&setup, 102, &KEY_REGISTER, make_key('a', "ann", ROLE_REQUESTER));
+    add(&setup, 103, &KEY_REGISTER, make_key('b', "bob", ROLE_REQUESTER));
+    submit(&setup);
+    settle(&setup);
+    for (size_t i = 0; i < COUNT_OF(parties); i++) {
+        const char *party = parties[i][0] == '\0' ? "hospital" : parties[i];
+        add(&setup, i + 1, &PARTY_PUT, make_party(party));
+        submit_as(&setup, parties[i][0] == '\0' ? "" : key_text(parties[i][0]));
         settle(&setup);
         EXPECT_EQ(last_result(&setup).position, positions[i]);
         EXPECT_TEXT(intake_at(&setup, last_seq(&setup)).by,
-                    users[i][0] == '\0' ? "local" : users[i]);
+                    parties[i][0] == '\0' ? "local" : parties[i]);
         restart(&setup);
         settle(&setup);
     }

@@ -4,6 +4,7 @@
 #ifndef TESTS_UNIT_PROTO_RECORDS_H
 #define TESTS_UNIT_PROTO_RECORDS_H
 
+#include "core/base/z85.h"
 #include "proto/table.h"
 #include "tests/harness.h"
 
@@ -105,6 +106,19 @@ static inline uint64_t random_choice(const struct field *field, uint64_t *random
     return field->type == FIELD_SET ? value | other : value;
 }
 
+/* Text of that very size is a public key. */
+static inline struct bytes random_key(uint64_t *random, struct arena *arena)
+{
+    uint8_t bytes[KEY_TEXT_SIZE / 5 * 4];
+    char *text = arena_take(arena, KEY_TEXT_SIZE);
+
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)random_next(random);
+    }
+    z85_encode((struct bytes){bytes, sizeof bytes}, text);
+    return (struct bytes){(const uint8_t *)text, KEY_TEXT_SIZE};
+}
+
 static inline void random_field(const struct field *field, uint64_t *random, struct arena *arena,
                                 void *record)
 {
@@ -126,6 +140,10 @@ static inline void random_field(const struct field *field, uint64_t *random, str
         *(bool *)slot = random_below(random, 2) == 1;
         return;
     case FIELD_TEXT:
+        if (min == KEY_TEXT_SIZE && max == KEY_TEXT_SIZE) {
+            *(struct bytes *)slot = random_key(random, arena);
+            return;
+        }
         *(struct bytes *)slot =
             random_text(random, arena, (size_t)random_between(random, min, min_u64(max, 70)));
         return;
