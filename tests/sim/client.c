@@ -63,6 +63,11 @@ void client_wake(struct client *client, uint64_t after_us)
     }
 }
 
+uint32_t client_number(const struct client *client)
+{
+    return client->number;
+}
+
 void client_silence(struct client *client, uint64_t duration_us)
 {
     client->silent_until_us = client->sim->now_us + duration_us;

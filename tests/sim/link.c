@@ -149,6 +149,11 @@ void link_count_sent(struct link *link)
     link->incoming += link->broker == NODE_DISPATCH;
 }
 
+uint32_t link_client_of_peer(uint64_t peer)
+{
+    return (uint32_t)(peer % LINK_COUNT / 2);
+}
+
 uint32_t link_client(const struct link *link)
 {
     return link->number / 2;

@@ -6,8 +6,10 @@
 #ifndef TESTS_SIM_MODEL_H
 #define TESTS_SIM_MODEL_H
 
+#include "core/access/registry.h"
 #include "proto/messages.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/work.h"
 
 #define THING_COUNT 128 /* Parties, products, needs, offers: more than a run makes of each. */
 
@@ -41,6 +43,12 @@ struct model_rule { /* A substitute, norm, certificate or exclusion, as put last
     struct fact fact;
 };
 
+struct model_key {
+    uint8_t state; /* enum key_state; 0: nobody knows it. */
+    bool is_high, is_by_admin;
+    uint32_t next; /* FACT_NONE: it was not rotated. */
+};
+
 struct model_assignment {
     uint32_t need, offer, product, requester, offerer;
     uint32_t state;       /* enum assignment_state */
@@ -64,6 +72,7 @@ struct intake_note { /* An entry of the intake feed. */
     uint32_t variant;
     uint64_t intent; /* UINT64_MAX for the gateway's own. */
     uint64_t now_ms; /* Of a tick. */
+    bool is_by_admin;
 };
 
 struct receipt {  /* By intent. */
@@ -71,6 +80,7 @@ struct receipt {  /* By intent. */
     uint64_t position;
     uint64_t gateway_life; /* In which it was taken in. */
     uint32_t variant;
+    bool is_by_admin;
     bool is_told;
     uint8_t chain[CHAIN_SIZE];
 };
@@ -100,7 +110,7 @@ struct oracle {
     size_t intake_capacity;
     struct receipt *receipts;
     size_t receipt_capacity;
-    uint64_t local_position, gateway_position;
+    uint64_t local_position, gateway_position, admin_position;
     uint64_t *noted_upto; /* By match entry: intake entries noted up to it. */
     size_t noted_capacity;
     uint64_t noted_count;
@@ -112,6 +122,7 @@ struct oracle {
     struct model_offer offers[THING_COUNT];
     struct model_rule substitutes[RULE_COUNT_MAX], norms[RULE_COUNT_MAX];
     struct model_rule certificates[RULE_COUNT_MAX], exclusions[RULE_COUNT_MAX];
+    struct model_key keys[KEY_COUNT];
     uint32_t thing_max;                   /* Beyond the highest need or offer. */
     struct model_assignment *assignments; /* By number. */
     size_t assignment_capacity;

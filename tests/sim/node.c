@@ -40,6 +40,7 @@ static void *open_gateway(const struct knobs *knobs)
         .ids_max = knobs->ids_max,
         .space_floor = SPACE_FLOOR,
         .rules = knobs->rules,
+        .first_admin = SIM_ADMIN_KEY,
     };
 
     gateway_open(&options, &gateway);
@@ -462,6 +463,15 @@ void node_start(struct node *node)
 
 /* --- What happens to it -------------------------------------------------------------- */
 
+/* One client speaks to the gateway with the key of the first admin, the others locally. */
+static struct bytes user_of(const struct node *node, const struct packet *packet)
+{
+    bool is_admin =
+        node->number == NODE_GATEWAY && link_client_of_peer(packet->peer) == SIM_ADMIN_CLIENT;
+
+    return is_admin ? bytes_from_text(SIM_ADMIN_KEY) : (struct bytes){0};
+}
+
 static void take_message(struct node *node, const struct packet *packet)
 {
     uint8_t peer[8];
@@ -470,6 +480,7 @@ static void take_message(struct node *node, const struct packet *packet)
     oracle_gets(node->sim, node, packet->peer, packet_first(packet), packet_second(packet));
     stage_message(node->stage, &(struct client_message){
                                    .peer = {peer, sizeof peer},
+                                   .user = user_of(node, packet),
                                    .header = packet_first(packet),
                                    .body = packet_second(packet),
                                });

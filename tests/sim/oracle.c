@@ -87,7 +87,16 @@ static void take_submission(struct sim *sim, const struct entry *entry, const st
                      (unsigned long long)note->intent, (unsigned long long)receipt->seq,
                      (unsigned long long)entry->seq);
     }
-    check_position(sim, &sim->oracle->local_position, intake->position);
+    note->is_by_admin = bytes_equal(intake->by, bytes_from_text(SIM_ADMIN_PARTY));
+    if (!note->is_by_admin && !bytes_equal(intake->by, bytes_from_text(BY_LOCAL))) {
+        sim_violated(sim, "somebody else submitted than who did");
+    }
+    if (note->is_by_admin && !kind_is_of_key(entry->kind)) {
+        sim_violated(sim, "an admin did what only others may");
+    }
+    check_position(sim,
+                   note->is_by_admin ? &sim->oracle->admin_position : &sim->oracle->local_position,
+                   intake->position);
     note->variant = variant_of(sim, intent, entry->kind, intake->body);
     note->is_held_back = intake->quarantined;
     *receipt = (struct receipt){
@@ -95,6 +104,7 @@ static void take_submission(struct sim *sim, const struct entry *entry, const st
         .position = intake->position,
         .gateway_life = sim->nodes[NODE_GATEWAY].life,
         .variant = note->variant,
+        .is_by_admin = note->is_by_admin,
     };
     memcpy(receipt->chain, entry->chain, sizeof receipt->chain);
 }
@@ -108,6 +118,8 @@ static void take_own(struct sim *sim, const struct entry *entry, const struct in
     if (entry->kind == KIND_TICK) {
         model_decode(sim, &TICK, intake->body, &tick);
         note->now_ms = tick.now;
+    } else if (kind_is_of_key(entry->kind) && intake->position <= 3) {
+        return; /* The first admin's. */
     } else if (entry->kind != KIND_RULES_PUT) {
         sim_violated(sim, "the gateway says something of kind %u", entry->kind);
     } else if (entry->seq > 1) {
@@ -344,7 +356,9 @@ void oracle_answered(struct sim *sim, const struct attempt *attempt,
         check_accepted(sim, attempt, answer);
     } else if (answer->status == MAILLON_CONFLICT && strcmp(answer->field, "id") == 0) {
         sim_seen(sim, SEEN_CONFLICT);
-        if (receipt->seq == 0 || receipt->variant == attempt->variant) {
+        bool is_same_speaker =
+            receipt->is_by_admin == (client_number(attempt->client) == SIM_ADMIN_CLIENT);
+        if (receipt->seq == 0 || (receipt->variant == attempt->variant && is_same_speaker)) {
             sim_violated(sim, "an id counts as used for something else, and is not");
         }
     }

@@ -185,8 +185,60 @@ static void fold_rule(struct sim *sim, struct model_rule rules[RULE_COUNT_MAX],
     *rule = (struct model_rule){.is_known = true, .fact = *fact};
 }
 
+static void fold_new_key(struct sim *sim, const struct fact *fact, bool is_by_admin)
+{
+    struct model_key *key = &sim->oracle->keys[fact->thing];
+
+    if (key->state != 0 || !sim->oracle->parties[fact->party]) {
+        was_wrongly_taken(sim, fact);
+    }
+    *key = (struct model_key){
+        .state = fact->is_high ? KEY_PENDING : KEY_ACTIVE,
+        .is_high = fact->is_high,
+        .is_by_admin = is_by_admin,
+        .next = FACT_NONE,
+    };
+}
+
+static void fold_confirmation(struct sim *sim, const struct fact *fact, bool is_by_admin)
+{
+    struct model_key *key = &sim->oracle->keys[fact->thing];
+
+    if (key->state != KEY_PENDING || key->is_by_admin == is_by_admin) {
+        was_wrongly_taken(sim, fact);
+    }
+    key->state = KEY_ACTIVE;
+    sim_seen(sim, SEEN_KEY_CONFIRMED);
+}
+
+/* Nobody here holds one of these keys, so high ones stay. */
+static void fold_rotation(struct sim *sim, const struct fact *fact)
+{
+    struct model_key *key = &sim->oracle->keys[fact->thing];
+    struct model_key *next = &sim->oracle->keys[fact->other];
+
+    if (key->state != KEY_ACTIVE || key->next != FACT_NONE || key->is_high || next->state != 0) {
+        was_wrongly_taken(sim, fact);
+    }
+    *next = *key;
+    key->next = fact->other;
+    sim_seen(sim, SEEN_KEY_ROTATED);
+}
+
+static void fold_revocation(struct sim *sim, const struct fact *fact)
+{
+    struct model_key *keys = sim->oracle->keys;
+
+    if (keys[fact->thing].state == 0 || keys[fact->thing].state == KEY_REVOKED) {
+        was_wrongly_taken(sim, fact);
+    }
+    for (uint32_t at = fact->thing; at != FACT_NONE; at = keys[at].next) {
+        keys[at].state = KEY_REVOKED;
+    }
+}
+
 /* False for a kind that nobody has taught the model. */
-static bool fold_fact(struct sim *sim, const struct fact *fact, bool is_held_back)
+static bool fold_fact(struct sim *sim, const struct fact *fact, bool is_held_back, bool is_by_admin)
 {
     struct oracle *oracle = sim->oracle;
 
@@ -236,6 +288,18 @@ static bool fold_fact(struct sim *sim, const struct fact *fact, bool is_held_bac
     case KIND_EXCLUSION_PUT:
         fold_rule(sim, oracle->exclusions, fact);
         return true;
+    case KIND_KEY_REGISTER:
+        fold_new_key(sim, fact, is_by_admin);
+        return true;
+    case KIND_KEY_CONFIRM:
+        fold_confirmation(sim, fact, is_by_admin);
+        return true;
+    case KIND_KEY_ROTATE:
+        fold_rotation(sim, fact);
+        return true;
+    case KIND_KEY_REVOKE:
+        fold_revocation(sim, fact);
+        return true;
     default:
         return false;
     }
@@ -265,7 +329,7 @@ void model_fold_upto(struct sim *sim, uint64_t intake_seq)
         ENSURE(fact->party < THING_COUNT);
         ENSURE(fact->product < THING_COUNT);
         oracle->thing_max = (uint32_t)max_u64(oracle->thing_max, fact->thing + 1);
-        ENSURE(fold_fact(sim, fact, note->is_held_back));
+        ENSURE(fold_fact(sim, fact, note->is_held_back, note->is_by_admin));
     }
 }
 
@@ -287,7 +351,15 @@ const char *oracle_missing_kind(void)
         bool is_release = kind == KIND_NEED_RELEASE || kind == KIND_OFFER_RELEASE;
         sim->oracle->needs[0].state = is_release ? THING_HELD_BACK : THING_OPEN;
         sim->oracle->offers[0].state = sim->oracle->needs[0].state;
-        if (is_command && !fold_fact(sim, &fact, false)) {
+        sim->oracle->keys[0] = (struct model_key){
+            .state = kind == KIND_KEY_REGISTER  ? 0
+                     : kind == KIND_KEY_CONFIRM ? KEY_PENDING
+                                                : KEY_ACTIVE,
+            .next = FACT_NONE,
+        };
+        sim->oracle->keys[1] = (struct model_key){0};
+        fact.other = kind == KIND_KEY_ROTATE ? 1 : 0;
+        if (is_command && !fold_fact(sim, &fact, false, true)) {
             missing = message->name;
         }
     }

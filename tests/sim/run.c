@@ -54,6 +54,8 @@ const char *const SITUATION_NAMES[SITUATION_COUNT] = {
     [SEEN_UNKNOWN_OUTCOME] = "unknown_outcome_durable",
     [SEEN_SUBSTITUTE] = "substitute",
     [SEEN_CERTIFIED] = "certified",
+    [SEEN_KEY_CONFIRMED] = "key_confirmed",
+    [SEEN_KEY_ROTATED] = "key_rotated",
     [SEEN_DOUBTED] = "doubted",
     [SEEN_LOT] = "lot_of_more_than_one",
 };

@@ -39,6 +39,11 @@ struct packets {
     size_t count, capacity;
 };
 
+/* The client that speaks with a key, and its key. */
+#define SIM_ADMIN_CLIENT 1
+#define SIM_ADMIN_KEY "simsimsimsimsimsimsimsimsimsimsimsimsim1"
+#define SIM_ADMIN_PARTY "admin"
+
 /* What differs from run to run besides faults. */
 struct knobs {
     uint32_t client_count, party_count, product_count;
@@ -128,7 +133,9 @@ enum situation {
     SEEN_LOT,              /* An assignment of a product that is not shipped one by one. */
     SEEN_SUBSTITUTE,       /* A product stood in for another one. */
     SEEN_CERTIFIED,        /* Something was given that a norm asks a certificate for. */
-    SEEN_DOUBTED,          /* A commitment that rules forbid, or allow again, was told. */
+    SEEN_KEY_CONFIRMED,    /* A second admin confirmed a key. */
+    SEEN_KEY_ROTATED,
+    SEEN_DOUBTED, /* A commitment that rules forbid, or allow again, was told. */
     SITUATION_COUNT,
 };
 extern const char *const SITUATION_NAMES[SITUATION_COUNT];
@@ -197,6 +204,7 @@ void faulty_end(struct sim *sim); /* Everything heals. */
 /* --- client.c: programs that use the library ----------------------------------------- */
 
 void client_open(struct sim *sim, uint32_t number);
+uint32_t client_number(const struct client *client);
 void client_close(struct sim *sim, uint32_t number);
 void client_handle(struct client *client, const struct happening *event);
 void client_crash(struct client *client);
@@ -215,6 +223,7 @@ struct link *link_of_peer(struct sim *sim, uint64_t peer); /* NULL when it is go
 bool link_has_room(const struct link *link);
 void link_count_sent(struct link *link);
 uint32_t link_client(const struct link *link);
+uint32_t link_client_of_peer(uint64_t peer); /* Also of a connection that is over. */
 
 /* --- run.c --------------------------------------------------------------------------- */
 

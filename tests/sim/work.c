@@ -300,6 +300,51 @@ static void make_exclusion(struct sim *sim, struct fact *fact, union command *co
     put->to = fact->to;
 }
 
+/* A key of a few; the number stands in its text. */
+static struct bytes key_name(struct work *work, uint32_t number)
+{
+    ENSURE(work->text_count < TEXT_COUNT);
+    char *text = work->texts[work->text_count++];
+
+    snprintf(text, ID_SIZE_MAX, "%0*u", KEY_TEXT_SIZE, number);
+    return bytes_from_text(text);
+}
+
+static void make_key(struct sim *sim, struct fact *fact, union command *command)
+{
+    struct key_register *put = &command->key_register;
+
+    fact->thing = pick(sim, KEY_COUNT);
+    fact->party = pick(sim, sim->knobs.party_count);
+    fact->is_high = half(sim);
+    put->key = key_name(sim->work, fact->thing);
+    put->party = name(sim->work, 'P', fact->party);
+    put->roles = fact->is_high ? ROLE_OPERATOR : ROLE_OFFERER;
+}
+
+static void make_confirmation(struct sim *sim, struct fact *fact, union command *command)
+{
+    fact->thing = pick(sim, KEY_COUNT);
+    command->key_confirm.key = key_name(sim->work, fact->thing);
+}
+
+static void make_rotation(struct sim *sim, struct fact *fact, union command *command)
+{
+    struct key_rotate *put = &command->key_rotate;
+
+    fact->thing = pick(sim, KEY_COUNT);
+    fact->other = pick(sim, KEY_COUNT);
+    put->key = key_name(sim->work, fact->thing);
+    put->next = key_name(sim->work, fact->other);
+    put->until = START_MS;
+}
+
+static void make_revocation(struct sim *sim, struct fact *fact, union command *command)
+{
+    fact->thing = pick(sim, KEY_COUNT);
+    command->key_revoke.key = key_name(sim->work, fact->thing);
+}
+
 typedef void (*make_fn)(struct sim *sim, struct fact *fact, union command *command);
 
 static const struct generator {
@@ -325,6 +370,10 @@ static const struct generator {
     {KIND_NORM_PUT, 1, make_norm},
     {KIND_CERTIFICATE_PUT, 5, make_certificate},
     {KIND_EXCLUSION_PUT, 2, make_exclusion},
+    {KIND_KEY_REGISTER, 2, make_key},
+    {KIND_KEY_CONFIRM, 2, make_confirmation},
+    {KIND_KEY_ROTATE, 1, make_rotation},
+    {KIND_KEY_REVOKE, 1, make_revocation},
 };
 
 const char *work_missing_kind(void)

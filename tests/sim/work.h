@@ -26,7 +26,10 @@ struct fact {
     uint32_t other; /* What stands in for the product; whom the party shall not deal with. */
     uint32_t code;  /* Of a norm. */
     bool is_valid;  /* A certificate. */
+    bool is_high;   /* A key's role: it waits for a second one. */
 };
+
+#define KEY_COUNT 12
 
 #define VARIANT_COUNT 2 /* Bodies that clients send under one id. */
 
