@@ -259,6 +259,7 @@ static int run_instance(struct program *program, const struct role_instance *ins
         .run_path = program->run_path,
         .client_endpoint = instance->has_clients ? endpoint : NULL,
         .upstream = instance->upstream,
+        .watched = instance->watched,
         .journal_size_max = config->journal.map_size_gb * GIGABYTE,
         .journal_reserve = config->journal.reserve_mb * MEGABYTE,
         .checkpoint_entries = config->journal.checkpoint_entries,

@@ -101,15 +101,15 @@ static void close_dispatch(void *state)
 
 static const struct {
     const struct role *role;
-    const char *upstream;
+    const char *upstream, *watched;
     bool has_clients;
     void *(*open)(const struct config *config);
     void (*close)(void *state);
 } ROLES[ROLE_COUNT] = {
-    {&gateway_role, NULL, true, open_gateway, close_gateway},
-    {&match_role, "gateway", false, open_match, close_match},
-    {&allocate_role, "match", false, open_allocate, close_allocate},
-    {&dispatch_role, "allocate", true, open_dispatch, close_dispatch},
+    {&gateway_role, NULL, NULL, true, open_gateway, close_gateway},
+    {&match_role, "gateway", NULL, false, open_match, close_match},
+    {&allocate_role, "match", NULL, false, open_allocate, close_allocate},
+    {&dispatch_role, "allocate", "gateway", true, open_dispatch, close_dispatch},
 };
 
 bool role_open(const char *name, const struct config *config, struct role_instance *instance)
@@ -121,6 +121,7 @@ bool role_open(const char *name, const struct config *config, struct role_instan
                 .role = ROLES[i].role,
                 .state = ROLES[i].open(config),
                 .upstream = ROLES[i].upstream,
+                .watched = ROLES[i].watched,
                 .has_clients = ROLES[i].has_clients,
                 .keep_entries = is_last ? config->dispatch.keep_events : 0,
                 .close = ROLES[i].close,

@@ -15,6 +15,7 @@ struct role_instance {
     const struct role *role;
     void *state;
     const char *upstream; /* NULL for a source. */
+    const char *watched;  /* Whose feed it reads for keys; NULL for none. */
     bool has_clients;
     uint64_t keep_entries; /* 0: all. */
     void (*close)(void *state);

@@ -20,6 +20,7 @@
 #include "node/page.h"
 #include "node/port.h"
 #include "node/socket_path.h"
+#include "node/watch.h"
 #include "proto/messages.h"
 
 #include <signal.h>
@@ -49,6 +50,8 @@ struct process {
     struct committer *committer;
     struct feed *feed;
     struct follower *follower;
+    struct follower *watcher; /* NULL when the role watches nothing. */
+    struct watch watch;
     struct port *clients;
     struct control *control;
     struct timer *tick;
@@ -212,9 +215,11 @@ static void world_ask(void *context, uint32_t upstream, uint64_t from)
 {
     struct process *process = context;
 
-    ENSURE(upstream == 0 && process->follower != NULL);
+    struct follower *asked = upstream == WATCH_UPSTREAM ? process->watcher : process->follower;
+
+    ENSURE(asked != NULL);
     if (!process->is_over) {
-        follower_ask(process->follower, from);
+        follower_ask(asked, from);
     }
 }
 
@@ -285,6 +290,24 @@ static void on_upstream_entries(void *context, struct bytes stored)
     if (!process->is_over) {
         stage_entries(process->stage, 0, stored);
         pace(process);
+    }
+}
+
+static void on_watched_head(void *context, const struct journal_head *head)
+{
+    struct process *process = context;
+
+    if (!process->is_over) {
+        watch_head(&process->watch, head);
+    }
+}
+
+static void on_watched_entries(void *context, struct bytes stored)
+{
+    struct process *process = context;
+
+    if (!process->is_over) {
+        watch_entries(&process->watch, stored);
     }
 }
 
@@ -478,6 +501,10 @@ static void on_tick(void *context)
     if (process->follower != NULL) {
         follower_tick(process->follower);
     }
+    if (process->watcher != NULL) {
+        watch_timer(&process->watch);
+        follower_tick(process->watcher);
+    }
     feed_tell_head(process->feed, &head);
     tell_live(process);
     tell_watchdog(process);
@@ -658,13 +685,24 @@ static enum status open_feeds(struct process *process)
         .head = on_upstream_head,
         .entries = on_upstream_entries,
     };
+    struct follower_events watched_events = {
+        .context = process,
+        .head = on_watched_head,
+        .entries = on_watched_entries,
+    };
     enum status status = feed_open(&options, &process->feed);
 
-    if (status != STATUS_OK || process->options.upstream == NULL) {
-        return status;
+    if (status == STATUS_OK && process->options.upstream != NULL) {
+        options.role = process->options.upstream;
+        status = follower_open(&options, &events, &process->follower);
     }
-    options.role = process->options.upstream;
-    return follower_open(&options, &events, &process->follower);
+    if (status == STATUS_OK && process->options.watched != NULL) {
+        options.role = process->options.watched;
+        watch_start(&process->watch, process->options.role, process->options.state,
+                    &process->world);
+        status = follower_open(&options, &watched_events, &process->watcher);
+    }
+    return status;
 }
 
 static enum status open_page(struct process *process)
@@ -764,6 +802,7 @@ static void close_all(struct process *process)
     port_close(process->clients);
     control_close(process->control);
     follower_close(process->follower);
+    follower_close(process->watcher);
     feed_close(process->feed);
     stage_close(process->stage);
     journal_reader_close(process->reader);

@@ -26,6 +26,7 @@ struct process_options {
     const char *run_path;        /* An existing directory for sockets. */
     const char *client_endpoint; /* NULL: the role has no clients. */
     const char *upstream;        /* The role whose feed it reads; NULL for a source. */
+    const char *watched;         /* The role whose feed it reads for keys alone; NULL for none. */
     uint32_t partition;
     uint64_t journal_size_max;
     uint64_t journal_reserve;

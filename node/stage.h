@@ -84,6 +84,12 @@ struct role {
      * `message`. */
     void (*wake)(void *state, uint64_t now_ms, struct effects *effects);
 
+    /* Optional, all three: a feed beside the upstream one (node/watch.h). One entry of it; the last
+     * one that the state holds; everything that is known of has been taken. */
+    void (*watch)(void *state, const struct entry *entry);
+    uint64_t (*watched)(const void *state);
+    void (*watch_reached)(void *state);
+
     /* A checkpoint: the rows that changed since the last one. */
     void (*save)(void *state, struct rows_out *rows);
 

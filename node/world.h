@@ -55,7 +55,7 @@ struct world {
     void (*publish)(void *context, struct bytes stored);
 
     /* Asks upstream feed number `upstream` for its entries from `from` on. The answer, if
-     * it comes, is a call of stage_entries. */
+     * it comes, is a call of stage_entries, or of watch_entries for WATCH_UPSTREAM. */
     void (*ask)(void *context, uint32_t upstream, uint64_t from);
 
     /* Ends the process in an orderly way with a message for the operator: what it knows and

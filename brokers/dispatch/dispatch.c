@@ -4,6 +4,8 @@
  *     table                 key                    value
  *     DISPATCH_ASSIGNMENTS  u64 number             the last event about it, as clients got it
  *     DISPATCH_STREAMS      u32 start, party id    u64 own entry of each event from there on
+ *     DISPATCH_KEYS         u32 number             core/access/registry.h
+ *     DISPATCH_WATCHED      empty                  u64 the last intake entry in those
  */
 #include "brokers/dispatch/dispatch.h"
 
@@ -16,6 +18,8 @@
 
 #define DISPATCH_ASSIGNMENTS 2
 #define DISPATCH_STREAMS 3
+#define DISPATCH_KEYS 4
+#define DISPATCH_WATCHED 5
 #define SEQS_PER_ROW 4096
 #define RETRY_FULL_MS 1000
 #define CLIENT_MESSAGE_COUNT_MAX 16 /* Of up to 64 KB each: what a client that is stuck costs. */
@@ -45,6 +49,8 @@ void dispatch_close(struct dispatch *dispatch)
         dispatch->world->parcel_release(dispatch->world->context, dispatch->event_header);
     }
     view_deinit(&dispatch->view);
+    registry_deinit(&dispatch->registry);
+    dirty_deinit(&dispatch->dirty_keys);
     subscribers_deinit(&dispatch->subscribers);
     arena_deinit(&dispatch->arena);
     buffer_deinit(&dispatch->stored);
@@ -120,12 +126,29 @@ static void refuse(struct dispatch *dispatch, struct bytes peer, struct bytes re
     (void)reply_refused(dispatch->world, peer, request_id, refusal, retry_after_ms);
 }
 
+/* The same answer whether there is such a party or not. */
+static void deny(struct dispatch *dispatch, const struct client_message *message,
+                 const struct header *header)
+{
+    dispatch->counters.denied++;
+    refuse(dispatch, message->peer, header->id,
+           &(struct refusal){.code = CODE_DENIED,
+                             .field = "party",
+                             .why = "this key follows its own party's stream alone, while it is "
+                                    "valid"});
+}
+
 static void take_subscribe(struct dispatch *dispatch, const struct client_message *message,
-                           const struct header *header, const struct subscribe *request)
+                           const struct header *header, const struct subscribe *request,
+                           uint32_t key)
 {
     struct stream_span span = dispatch_span(dispatch, request->party);
     struct subscriber *known = subscribers_find(&dispatch->subscribers, message->peer);
 
+    if (!dispatch_may_follow(dispatch, key, request->party)) {
+        deny(dispatch, message, header);
+        return;
+    }
     if (known == NULL && dispatch->subscribers.live_count >= dispatch->options.clients_max) {
         refuse(dispatch, message->peer, header->id,
                &(struct refusal){.code = CODE_FULL,
@@ -151,6 +174,7 @@ static void take_subscribe(struct dispatch *dispatch, const struct client_messag
     struct subscriber *subscriber = subscribers_add(&dispatch->subscribers, message->peer);
     filter_set(&subscriber->filter, request->party, request->product, request->need, request->offer,
                request->states);
+    subscriber->key = key;
     subscriber->position = request->after;
     subscriber->acked = request->after;
     subscriber->credit = min_u64(request->credit, dispatch->options.credit_max);
@@ -158,11 +182,11 @@ static void take_subscribe(struct dispatch *dispatch, const struct client_messag
 }
 
 static void take_credit(struct dispatch *dispatch, const struct client_message *message,
-                        const struct header *header, const struct credit *request)
+                        const struct header *header, const struct credit *request, uint32_t key)
 {
     struct subscriber *subscriber = subscribers_find(&dispatch->subscribers, message->peer);
 
-    if (subscriber == NULL) {
+    if (subscriber == NULL || subscriber->key != key) {
         refuse(dispatch, message->peer, header->id,
                &(struct refusal){.code = CODE_STATE, .why = "there is no subscription: subscribe"});
         return;
@@ -186,8 +210,18 @@ static bool read_body(struct dispatch *dispatch, const struct client_message *me
     return false;
 }
 
+static void take_snapshot(struct dispatch *dispatch, const struct client_message *message,
+                          const struct header *header, const struct snapshot *request, uint32_t key)
+{
+    if (dispatch_may_follow(dispatch, key, request->party)) {
+        dispatch_snapshot(dispatch, message->peer, header->id, request);
+    } else {
+        deny(dispatch, message, header);
+    }
+}
+
 static void take_message(struct dispatch *dispatch, const struct client_message *message,
-                         const struct header *header)
+                         const struct header *header, uint32_t key)
 {
     union {
         struct subscribe subscribe;
@@ -197,15 +231,15 @@ static void take_message(struct dispatch *dispatch, const struct client_message 
 
     if (bytes_equal(header->type, bytes_from_text(SUBSCRIBE.name))) {
         if (read_body(dispatch, message, header, &SUBSCRIBE, &request)) {
-            take_subscribe(dispatch, message, header, &request.subscribe);
+            take_subscribe(dispatch, message, header, &request.subscribe, key);
         }
     } else if (bytes_equal(header->type, bytes_from_text(CREDIT.name))) {
         if (read_body(dispatch, message, header, &CREDIT, &request)) {
-            take_credit(dispatch, message, header, &request.credit);
+            take_credit(dispatch, message, header, &request.credit, key);
         }
     } else if (bytes_equal(header->type, bytes_from_text(SNAPSHOT.name))) {
         if (read_body(dispatch, message, header, &SNAPSHOT, &request)) {
-            dispatch_snapshot(dispatch, message->peer, header->id, &request.snapshot);
+            take_snapshot(dispatch, message, header, &request.snapshot, key);
         }
     } else {
         refuse(dispatch, message->peer, header->id,
@@ -216,14 +250,31 @@ static void take_message(struct dispatch *dispatch, const struct client_message 
     }
 }
 
+/* Whoever had this routing id before under another key is gone, and its subscription with it. */
+static void forget_other(struct dispatch *dispatch, const struct client_message *message)
+{
+    struct subscriber *known = subscribers_find(&dispatch->subscribers, message->peer);
+    uint32_t key =
+        message->user.size == 0 ? KEY_LOCAL : registry_find(&dispatch->registry, message->user);
+    bool is_unknown = message->user.size > 0 && key == 0;
+
+    if (known != NULL && (known->key != key || is_unknown)) {
+        subscribers_remove(&dispatch->subscribers, known);
+    }
+}
+
 static void message(void *state, const struct client_message *message, struct effects *effects)
 {
     struct dispatch *dispatch = state;
     struct header header;
     struct refusal refusal;
 
+    uint32_t key = KEY_LOCAL;
+
     (void)effects;
     arena_reset(&dispatch->arena);
+    dispatch->now_ms = dispatch->world->now_ms(dispatch->world->context);
+    forget_other(dispatch, message);
     if (proto_decode(&HEADER, message->header, &dispatch->arena, &header, &refusal) != STATUS_OK) {
         refuse(dispatch, message->peer, (struct bytes){0}, &refusal);
         return;
@@ -234,7 +285,11 @@ static void message(void *state, const struct client_message *message, struct ef
                    .code = CODE_VERSION, .field = "v", .why = "this dispatcher speaks version 1"});
         return;
     }
-    take_message(dispatch, message, &header);
+    if (dispatch_find_key(dispatch, message->user, &key)) {
+        take_message(dispatch, message, &header, key);
+    } else {
+        deny(dispatch, message, &header);
+    }
     dispatch_pump(dispatch);
 }
 
@@ -268,6 +323,13 @@ static enum status load(void *state, uint8_t table, struct bytes key, struct byt
         struct bytes party = {.data = key.data + 4, .size = key.size - 4};
         return view_restore_stream(&dispatch->view, party, load_u32_be(key.data), value);
     }
+    if (table == DISPATCH_KEYS) {
+        return dispatch_load_key(dispatch, key, value);
+    }
+    if (table == DISPATCH_WATCHED && value.size == 8) {
+        dispatch->watched = load_u64(value.data);
+        return STATUS_OK;
+    }
     arena_reset(&dispatch->arena);
     if (table != DISPATCH_ASSIGNMENTS ||
         proto_decode(&ASSIGNMENT, value, &dispatch->arena, &event, &refusal) != STATUS_OK) {
@@ -282,6 +344,7 @@ static enum status loaded(void *state, const struct world *world, const struct j
     struct header header = {.version = PROTO_VERSION, .type = bytes_from_text(EVENT.name)};
 
     dispatch->world = world;
+    dispatch->has_new_keys = true;
     dispatch->oldest = head->oldest;
     dispatch->durable = head->last;
     dispatch->scratch.size = 0;
@@ -335,6 +398,7 @@ static void save(void *state, struct rows_out *rows)
     struct dirty_list *dirty = &dispatch->view.dirty_streams;
 
     save_assignments(dispatch, rows);
+    dispatch_save_keys(dispatch, DISPATCH_KEYS, DISPATCH_WATCHED, rows);
     for (size_t i = 0; i < dirty->count && !MUTANT(25); i++) {
         save_stream(dispatch, dirty->items[i], rows);
     }
@@ -354,6 +418,9 @@ static void report(const void *state, struct report_out *out)
     report_count(out, "resets", dispatch->counters.resets);
     report_count(out, "gone", dispatch->counters.gone);
     report_count(out, "refused_messages", dispatch->counters.malformed);
+    report_count(out, "keys", registry_count(&dispatch->registry));
+    report_count(out, "denied", dispatch->counters.denied);
+    report_count(out, "muted", dispatch->counters.muted);
 }
 
 const struct role dispatch_role = {
@@ -365,6 +432,9 @@ const struct role dispatch_role = {
     .committed = committed,
     .message = message,
     .wake = wake,
+    .watch = dispatch_watch,
+    .watched = dispatch_watched,
+    .watch_reached = dispatch_watch_reached,
     .save = save,
     .report = report,
 };

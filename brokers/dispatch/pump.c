@@ -300,10 +300,26 @@ static void reset(struct dispatch *dispatch, struct subscriber *subscriber,
     }
 }
 
+/* Its key ended or was revoked: it hears no more, not even why on every turn. */
+static void mute(struct dispatch *dispatch, struct subscriber *subscriber)
+{
+    struct bytes peer = {.data = subscriber->peer, .size = subscriber->peer_size};
+    struct refusal refusal = {.code = CODE_DENIED,
+                              .why = "this key is not valid any more: the subscription is over"};
+
+    dispatch->counters.muted++;
+    (void)reply_refused(dispatch->world, peer, (struct bytes){0}, &refusal, 0);
+    subscribers_remove(&dispatch->subscribers, subscriber);
+}
+
 /* One turn for one subscriber. True when something was sent or looked at: there may be more. */
 static bool serve(struct dispatch *dispatch, struct subscriber *subscriber)
 {
     if (subscriber->peer_size == 0 || subscriber->is_blocked) {
+        return false;
+    }
+    if (!dispatch_may_follow(dispatch, subscriber->key, filter_party(&subscriber->filter))) {
+        mute(dispatch, subscriber);
         return false;
     }
     struct chunk *chunk = NULL;
@@ -338,6 +354,7 @@ void dispatch_pump(struct dispatch *dispatch)
     size_t idle_in_a_row = 0;
     size_t sends = 0;
 
+    dispatch->now_ms = world->now_ms(world->context);
     while (idle_in_a_row < subscribers->count && sends < SENDS_PER_PUMP) {
         if (dispatch->pump_at >= subscribers->count) {
             dispatch->pump_at = 0;

@@ -7,6 +7,7 @@
 #include "brokers/dispatch/dispatch.h"
 #include "brokers/dispatch/subscribers.h"
 #include "brokers/dispatch/view.h"
+#include "core/access/registry.h"
 
 #define CHUNK_COUNT 16
 
@@ -24,8 +25,13 @@ struct dispatch {
     const struct world *world;
     struct view view;
     struct subscribers subscribers;
-    uint64_t oldest;  /* Own entries still kept. */
-    uint64_t durable; /* The last own entry that is committed. */
+    struct registry registry;
+    struct dirty_list dirty_keys; /* By number. */
+    uint64_t watched;             /* The last intake entry looked at for keys. */
+    bool has_new_keys;            /* Since they were handed over. */
+    uint64_t now_ms;              /* Of the turn under way: what keys are judged by. */
+    uint64_t oldest;              /* Own entries still kept. */
+    uint64_t durable;             /* The last own entry that is committed. */
     uint64_t next_head_ms;
     bool has_blocked; /* Some subscriber's queue was full since the last wake. */
     size_t pump_at;   /* The subscriber to go on with. */
@@ -36,7 +42,7 @@ struct dispatch {
     struct buffer stored;
     struct buffer scratch;
     struct {
-        uint64_t events, delivered, messages, blocked, resets, gone, malformed;
+        uint64_t events, delivered, messages, blocked, resets, gone, malformed, denied, muted;
     } counters;
 };
 
@@ -46,6 +52,23 @@ struct stream_span {
     uint64_t last;
 };
 struct stream_span dispatch_span(const struct dispatch *dispatch, struct bytes party);
+
+/* keys.c: the keys of the intake feed. */
+void dispatch_watch(void *state, const struct entry *entry);
+uint64_t dispatch_watched(const void *state);
+void dispatch_watch_reached(void *state);
+void dispatch_save_keys(struct dispatch *dispatch, uint8_t keys_table, uint8_t watched_table,
+                        struct rows_out *rows);
+MUST_USE enum status dispatch_load_key(struct dispatch *dispatch, struct bytes key,
+                                       struct bytes value);
+
+/* Who speaks as `user` (empty on a local socket): the number of its key. False when nobody is
+ * heard under that key now. */
+bool dispatch_find_key(const struct dispatch *dispatch, struct bytes user, uint32_t *key);
+
+/* Whether what the key speaks for may follow the stream of `party`, or that of all when it is
+ * empty. */
+bool dispatch_may_follow(const struct dispatch *dispatch, uint32_t key, struct bytes party);
 
 /* Sends what subscribers may have, in turn, a bounded number of messages; wakes itself for the
  * rest. */

@@ -33,6 +33,7 @@ struct subscriber {
     uint8_t peer_size; /* 0: a free place. */
     bool is_blocked;   /* Its queue was full; tried again when it speaks or after a while. */
     bool is_head_due;  /* It reached the end since it was last told so. */
+    uint32_t key;      /* That it subscribed with; KEY_LOCAL for none. */
     struct filter filter;
     uint64_t position; /* Everything up to here was sent or filtered out. */
     uint64_t acked;

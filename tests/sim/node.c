@@ -271,6 +271,13 @@ static void send_to_role(struct node *node, enum node_number to, enum event_kind
                  (struct happening){.kind = kind, .target = to, .packet = packet});
 }
 
+/* The dispatcher watches the gateway's feed for keys. A packet's peer tells which feed it is of. */
+static void send_to_watcher(struct node *node, enum event_kind kind, struct packet *packet)
+{
+    packet->peer = WATCH_UPSTREAM;
+    send_to_role(node, NODE_DISPATCH, kind, packet);
+}
+
 static void world_publish(void *context, struct bytes stored)
 {
     struct node *node = context;
@@ -279,18 +286,23 @@ static void world_publish(void *context, struct bytes stored)
     if (!node->is_over && node->number + 1 < NODE_COUNT) {
         send_to_role(node, node->number + 1, EVENT_FEED, packet_make(stored, (struct bytes){0}));
     }
+    if (!node->is_over && node->number == NODE_GATEWAY) {
+        send_to_watcher(node, EVENT_FEED, packet_make(stored, (struct bytes){0}));
+    }
 }
 
 static void world_ask(void *context, uint32_t upstream, uint64_t from)
 {
     struct node *node = context;
 
-    ENSURE(upstream == 0);
+    ENSURE(upstream == 0 || node->number == NODE_DISPATCH);
     ENSURE(node->number > 0);
     if (!node->is_over) {
         struct packet *packet = packet_make((struct bytes){0}, (struct bytes){0});
         packet->number = from;
-        send_to_role(node, node->number - 1, EVENT_ASK, packet);
+        packet->peer = upstream;
+        send_to_role(node, upstream == WATCH_UPSTREAM ? NODE_GATEWAY : node->number - 1, EVENT_ASK,
+                     packet);
     }
 }
 
@@ -456,6 +468,9 @@ void node_start(struct node *node)
         end_for_a_while(node);
         return;
     }
+    if (node->number == NODE_DISPATCH) {
+        watch_start(&node->watch, ROLES[node->number].role, node->state, &node->world);
+    }
     oracle_started(sim, node);
     push_to_self(node, draw_below(&sim->storage_draw, TICK_US), EVENT_TICK);
     look_after(node);
@@ -506,6 +521,9 @@ static void tell_head(struct node *node)
         node->published_us = node->sim->now_us;
         send_to_role(node, node->number + 1, EVENT_HEAD,
                      packet_make(buffer_view(&body), (struct bytes){0}));
+        if (node->number == NODE_GATEWAY) {
+            send_to_watcher(node, EVENT_HEAD, packet_make(buffer_view(&body), (struct bytes){0}));
+        }
         buffer_deinit(&body);
     }
 }
@@ -515,6 +533,9 @@ static void on_tick(struct node *node)
     push_to_self(node, TICK_US, EVENT_TICK);
     stage_timer(node->stage, world_now_ms(node));
     tell_head(node);
+    if (node->number == NODE_DISPATCH) {
+        watch_timer(&node->watch);
+    }
     node->was_live = node->was_live || stage_is_live(node->stage);
     if (node->is_stopping && stage_is_live(node->stage)) {
         stage_stop(node->stage);
@@ -597,6 +618,24 @@ static void on_told(struct node *node)
     stage_committed(node->stage, batch, status);
 }
 
+static void take_head(struct node *node, uint64_t upstream, const struct journal_head *head)
+{
+    if (upstream == WATCH_UPSTREAM) {
+        watch_head(&node->watch, head);
+    } else {
+        stage_upstream_head(node->stage, 0, head);
+    }
+}
+
+static void take_entries(struct node *node, uint64_t upstream, struct bytes stored)
+{
+    if (upstream == WATCH_UPSTREAM) {
+        watch_entries(&node->watch, stored);
+    } else {
+        stage_entries(node->stage, 0, stored);
+    }
+}
+
 static void on_head(struct node *node, const struct packet *packet)
 {
     struct arena arena = {0};
@@ -604,8 +643,8 @@ static void on_head(struct node *node, const struct packet *packet)
     struct refusal refusal;
 
     ENSURE(proto_decode(&FEED_HEAD, packet_first(packet), &arena, &head, &refusal) == STATUS_OK);
-    stage_upstream_head(
-        node->stage, 0,
+    take_head(
+        node, packet->peer,
         &(struct journal_head){.epoch = head.epoch, .oldest = head.oldest, .last = head.last});
     arena_deinit(&arena);
 }
@@ -621,8 +660,12 @@ static void on_ask(struct node *node, const struct packet *packet)
     sim_seen(node->sim, SEEN_REPLAY);
     if (stage_control(node->stage, bytes_from_text(REPLAY.name), buffer_view(&body), &type,
                       &answer) == STATUS_OK) {
-        send_to_role(node, node->number + 1, EVENT_REPLAY,
-                     packet_make(buffer_view(&answer), (struct bytes){0}));
+        struct packet *replayed = packet_make(buffer_view(&answer), (struct bytes){0});
+        if (packet->peer == WATCH_UPSTREAM) {
+            send_to_watcher(node, EVENT_REPLAY, replayed);
+        } else {
+            send_to_role(node, node->number + 1, EVENT_REPLAY, replayed);
+        }
     }
     buffer_deinit(&body);
     buffer_deinit(&answer);
@@ -635,12 +678,11 @@ static void on_replay(struct node *node, const struct packet *packet)
     struct refusal refusal;
 
     ENSURE(proto_decode(&ENTRIES, packet_first(packet), &arena, &entries, &refusal) == STATUS_OK);
-    stage_upstream_head(node->stage, 0,
-                        &(struct journal_head){.epoch = entries.epoch,
-                                               .oldest = entries.oldest,
-                                               .last = entries.last});
+    take_head(node, packet->peer,
+              &(struct journal_head){
+                  .epoch = entries.epoch, .oldest = entries.oldest, .last = entries.last});
     if (!node->is_over) {
-        stage_entries(node->stage, 0, entries.data);
+        take_entries(node, packet->peer, entries.data);
     }
     arena_deinit(&arena);
 }
@@ -691,7 +733,7 @@ static void hand_over(struct node *node, const struct happening *event)
         on_told(node);
         break;
     case EVENT_FEED:
-        stage_entries(node->stage, 0, packet_first(event->packet));
+        take_entries(node, event->packet->peer, packet_first(event->packet));
         break;
     case EVENT_HEAD:
         on_head(node, event->packet);

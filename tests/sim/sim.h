@@ -10,6 +10,7 @@
 #define TESTS_SIM_SIM_H
 
 #include "core/model/record.h"
+#include "node/watch.h"
 #include "node/clock.h"
 #include "node/stage.h"
 #include "tests/sim/faults.h"
@@ -72,7 +73,8 @@ struct node {
     struct storage storage;
     void *state; /* The role's, NULL while it is down. */
     struct stage *stage;
-    uint64_t life; /* Counts starts and ends: what was said to an earlier life lapses. */
+    struct watch watch; /* Of the dispatcher. */
+    uint64_t life;      /* Counts starts and ends: what was said to an earlier life lapses. */
     uint64_t paused_us;
     struct clock clock;
     uint64_t clock_offset_ms; /* What the system's clock was set ahead by. */
