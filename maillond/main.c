@@ -244,13 +244,21 @@ static void reload(void *context)
 static int run_instance(struct program *program, const struct role_instance *instance)
 {
     const struct config *config = program->config;
-    char endpoint[CONFIG_ENDPOINT_SIZE];
+    char endpoint[SOCKET_ENDPOINT_SIZE];
+    char configured[CONFIG_ENDPOINT_SIZE];
     char journal_path[PATH_SIZE];
 
-    if (instance->has_clients && config_endpoint(config, program->role, endpoint) != STATUS_OK) {
+    int size = snprintf(endpoint, sizeof endpoint, "ipc://%s/%s", program->run_path, program->role);
+    if (instance->has_clients &&
+        (size < 0 || (size_t)size >= sizeof endpoint ||
+         config_endpoint(config, program->role, configured) != STATUS_OK)) {
         log_error("the role's endpoint is too long");
         return PROCESS_CONFIG;
     }
+    bool has_second = instance->has_clients && strcmp(endpoint, configured) != 0;
+    struct identity *identity =
+        has_second && config_is_remote(configured) ? program->identity : NULL;
+    program->identity = identity == NULL ? program->identity : NULL; /* The process takes it. */
     snprintf(journal_path, sizeof journal_path, "%s/%s", config->data, program->role);
     return process_run(&(struct process_options){
         .role = instance->role,
@@ -258,6 +266,8 @@ static int run_instance(struct program *program, const struct role_instance *ins
         .journal_path = journal_path,
         .run_path = program->run_path,
         .client_endpoint = instance->has_clients ? endpoint : NULL,
+        .remote_endpoint = has_second ? configured : NULL,
+        .identity = identity,
         .upstream = instance->upstream,
         .watched = instance->watched,
         .journal_size_max = config->journal.map_size_gb * GIGABYTE,
@@ -332,7 +342,12 @@ static int run(struct program *program, char **argv)
         return code;
     }
     start_log(program);
-    return program->role != NULL ? run_role(program) : run_all(program, argv);
+    if (program->role != NULL) {
+        return run_role(program);
+    }
+    identity_close(program->identity); /* Each role reads it for itself. */
+    program->identity = NULL;
+    return run_all(program, argv);
 }
 
 static void release(struct program *program)

@@ -15,6 +15,9 @@ struct metrics {
     uint64_t messages_sent;     /* To clients. */
     uint64_t messages_refused;  /* A client's queue was full, or it was gone. */
     uint64_t messages_dropped;  /* Had too many frames. */
+    uint64_t messages_unauthenticated;
+    uint64_t handshakes_accepted, handshakes_unknown, handshakes_expired, handshakes_revoked;
+    uint64_t handshakes_malformed;
     uint64_t control_requests;
     uint64_t published_bytes;
     uint64_t commits;

@@ -3,6 +3,10 @@
  *
  * A port gives every message that comes to its callback and sends without ever
  * waiting. A peer that does not take what it is sent is told apart from one that is gone.
+ *
+ * A ROUTER may have a second endpoint for other machines, with keys (CURVE). What comes over
+ * it carries the key that its sender proved to have; what carries none, and what comes under a
+ * routing id that its sender chose, is dropped and counted: it never reaches the callback.
  */
 #ifndef NODE_PORT_H
 #define NODE_PORT_H
@@ -23,6 +27,7 @@ enum port_kind {
 struct port_message {
     struct bytes frames[PORT_FRAME_COUNT_MAX]; /* Borrowed during the call. */
     size_t count;
+    struct bytes user; /* The text of the sender's key; empty on a local socket. */
 };
 
 typedef void (*port_receive)(void *context, const struct port_message *message);
@@ -35,11 +40,14 @@ struct port_options {
     int receive_count_max; /* Messages that wait for this process, per peer. */
     port_receive receive;
     void *context;
+    const char *remote;    /* Of a ROUTER: a second endpoint, NULL for none. */
+    const uint8_t *secret; /* The server's secret key of 32 bytes, when `remote` is tcp. */
 };
 
 struct port_figures {
     uint64_t received;
-    uint64_t dropped; /* Came with more than PORT_FRAME_COUNT_MAX frames. */
+    uint64_t dropped;         /* Came with more than PORT_FRAME_COUNT_MAX frames. */
+    uint64_t unauthenticated; /* Came without a key, or under a routing id of its own. */
     uint64_t sent;
     uint64_t refused; /* STATUS_AGAIN or STATUS_NOT_FOUND. */
 };
@@ -68,6 +76,10 @@ MUST_USE enum status port_send(struct port *port, const struct bytes *frames, si
 /* The same to a ROUTER's peer, without a copy of header and body. */
 MUST_USE enum status port_send_parcels(struct port *port, struct bytes peer, struct parcel *header,
                                        struct parcel *body);
+
+/* The endpoint that was bound last, as it became: a "*" in it is a number then. */
+#define PORT_ENDPOINT_SIZE 256
+void port_bound(const struct port *port, char endpoint[PORT_ENDPOINT_SIZE]);
 
 struct port_figures port_figures(const struct port *port);
 

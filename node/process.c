@@ -21,6 +21,7 @@
 #include "node/port.h"
 #include "node/socket_path.h"
 #include "node/watch.h"
+#include "node/zap.h"
 #include "proto/messages.h"
 
 #include <signal.h>
@@ -52,6 +53,7 @@ struct process {
     struct follower *follower;
     struct follower *watcher; /* NULL when the role watches nothing. */
     struct watch watch;
+    struct zap *zap; /* NULL without keys. */
     struct port *clients;
     struct control *control;
     struct timer *tick;
@@ -164,8 +166,11 @@ static void world_parcel_release(void *context, struct parcel *parcel)
 
 static void world_admit(void *context, const struct registry *registry)
 {
-    (void)context;
-    (void)registry;
+    struct process *process = context;
+
+    if (process->zap != NULL && !process->is_over) {
+        zap_admit(process->zap, registry);
+    }
 }
 
 static void world_wake_at(void *context, uint64_t time_ms)
@@ -267,6 +272,7 @@ static void on_client(void *context, const struct port_message *message)
     }
     struct client_message client = {
         .peer = message->frames[0],
+        .user = message->user,
         .header = message->frames[1],
         .body = message->frames[2],
     };
@@ -377,11 +383,18 @@ static void collect_metrics(struct process *process)
     struct metrics *metrics = &process->metrics;
     struct port_figures clients = port_figures(process->clients);
     struct follower_figures upstream = follower_figures(process->follower);
+    struct zap_figures handshakes = zap_figures(process->zap);
 
     metrics->messages_received = clients.received;
     metrics->messages_sent = clients.sent;
     metrics->messages_refused = clients.refused;
     metrics->messages_dropped = clients.dropped + process->malformed_count;
+    metrics->messages_unauthenticated = clients.unauthenticated;
+    metrics->handshakes_accepted = handshakes.accepted;
+    metrics->handshakes_unknown = handshakes.unknown;
+    metrics->handshakes_expired = handshakes.expired;
+    metrics->handshakes_revoked = handshakes.revoked;
+    metrics->handshakes_malformed = handshakes.malformed;
     metrics->control_requests = control_requests(process->control);
     metrics->asks = upstream.asks;
     metrics->replays = upstream.replays;
@@ -638,6 +651,13 @@ static enum status open_stage(struct process *process)
     return status;
 }
 
+/* Without a doorkeeper nobody would come in any more: better to start again. */
+static void on_zap_failed(void *context)
+{
+    log_error("the doorkeeper of the client socket failed");
+    end(context, PROCESS_FAILED);
+}
+
 static enum status open_clients(struct process *process)
 {
     int wanted = process->options.role->client_send_count_max;
@@ -648,12 +668,27 @@ static enum status open_clients(struct process *process)
         .receive_count_max = CLIENT_RECEIVE_COUNT_MAX,
         .receive = on_client,
         .context = process,
+        .remote = process->options.remote_endpoint,
     };
 
     if (options.endpoint == NULL) {
         return STATUS_OK;
     }
-    enum status status = port_open(process->loop, &options, &process->clients);
+    enum status status = STATUS_OK;
+    if (process->options.identity != NULL) {
+        options.secret = identity_secret(process->options.identity);
+        status = zap_open(process->loop, on_zap_failed, process, &process->zap);
+    }
+    if (status == STATUS_OK) {
+        status = port_open(process->loop, &options, &process->clients);
+    }
+    if (status == STATUS_OK && options.remote != NULL) {
+        char endpoint[PORT_ENDPOINT_SIZE];
+        port_bound(process->clients, endpoint);
+        log_info("listening", LOG_TEXT("endpoint", endpoint));
+    }
+    identity_close(process->options.identity); /* The socket has what it needs. */
+    process->options.identity = NULL;
     if (status == STATUS_OK) {
         port_pause(process->clients); /* Until the stage is live. */
     }
@@ -800,6 +835,8 @@ static void close_all(struct process *process)
 {
     committer_close(process->committer);
     port_close(process->clients);
+    zap_close(process->zap);
+    identity_close(process->options.identity);
     control_close(process->control);
     follower_close(process->follower);
     follower_close(process->watcher);

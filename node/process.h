@@ -4,6 +4,7 @@
 #ifndef NODE_PROCESS_H
 #define NODE_PROCESS_H
 
+#include "identity/identity.h"
 #include "node/stage.h"
 
 /* How a process ends, by sysexits.h. */
@@ -24,7 +25,9 @@ struct process_options {
     void *state;                 /* The role's. */
     const char *journal_path;    /* Its parent must exist. */
     const char *run_path;        /* An existing directory for sockets. */
-    const char *client_endpoint; /* NULL: the role has no clients. */
+    const char *client_endpoint; /* For this machine. NULL: the role has no clients. */
+    const char *remote_endpoint; /* A second one, NULL for none. */
+    struct identity *identity;   /* The server's key, taken; NULL when no endpoint needs one. */
     const char *upstream;        /* The role whose feed it reads; NULL for a source. */
     const char *watched;         /* The role whose feed it reads for keys alone; NULL for none. */
     uint32_t partition;
