@@ -230,15 +230,19 @@ static int wait_for(struct cli *cli, struct maillon *connection, const bool *fla
 static int submit_and_wait(struct answering *answering, struct maillon *connection,
                            const struct message *message, struct bytes body)
 {
-    struct snapshot request = {.limit = 1};
+    bool is_remote = answering->cli->options.dispatch != NULL;
+    const char *party = is_remote ? answering->cli->options.party : NULL;
+    struct maillon_filter filter = {.size = sizeof filter, .party = party};
+    struct snapshot request = {.limit = 1, .party = text_or_empty(party)};
     struct arena arena = {0};
     struct rows rows;
 
+    /* With a key one follows one's own party's stream alone. */
     enum maillon_status status =
         role_ask(answering->cli, "dispatch", &SNAPSHOT, &request, &ROWS, &rows, &arena);
     arena_deinit(&arena);
     if (status == MAILLON_OK) {
-        status = maillon_subscribe(connection, NULL, rows.seq, on_event, answering);
+        status = maillon_subscribe(connection, &filter, rows.seq, on_event, answering);
     }
     if (status != MAILLON_OK) {
         return complain(exit_of(status), "the dispatcher does not answer: %s",
@@ -264,7 +268,6 @@ int run_assignment_answer(struct cli *cli)
         .party = text_or_empty(cli->options.party),
         .reason = text_or_empty(cli->options.reason),
     };
-    struct maillon_options options = {.size = sizeof options, .data = cli->data};
     struct answering answering = {.cli = cli};
     struct maillon *connection = NULL;
     struct buffer body = {0};
@@ -282,13 +285,12 @@ int run_assignment_answer(struct cli *cli)
         return complain(EXIT_DATA, "--%s: %s", refusal.field, refusal.why);
     }
     on_interrupt_stop();
-    enum maillon_status status = maillon_open(&options, &connection);
-    if (status != MAILLON_OK) {
-        return complain(exit_of(status), "cannot use data directory \"%s\": %s", cli->data,
-                        maillon_status_name(status));
+    int code = connection_open(cli, 0, &connection);
+    if (code != EXIT_DONE) {
+        return code;
     }
     proto_encode(message, &command, &body);
-    int code = submit_and_wait(&answering, connection, message, buffer_view(&body));
+    code = submit_and_wait(&answering, connection, message, buffer_view(&body));
     buffer_deinit(&body);
     maillon_close(connection);
     return code;

@@ -25,6 +25,7 @@ enum exit_code { /* sysexits.h, and three of our own (design 9). */
                  EXIT_BUG = 70,
                  EXIT_STORAGE = 74,
                  EXIT_AGAIN = 75,
+                 EXIT_DENIED = 77,
                  EXIT_CONFIG = 78,
                  EXIT_INTERRUPTED = 130,
 };
@@ -48,6 +49,8 @@ enum option_bit { /* Which options a command takes beside the common ones. */
                   OPTION_OUT = 1 << 15,
                   OPTION_PROVE = 1 << 16,
                   OPTION_LANG = 1 << 17,
+                  OPTION_KEY = 1 << 18, /* --roles, --from, --to */
+                  OPTION_UNTIL = 1 << 19,
 };
 
 struct options {
@@ -72,6 +75,8 @@ struct options {
     char *out;
     int prove;
     char *lang;
+    char *gateway, *dispatch, *key, *server_key;
+    char *roles, *from, *to, *until;
 };
 
 struct cli {
@@ -145,6 +150,20 @@ enum maillon_status role_report(const struct cli *cli, const char *role, struct 
  * position. */
 enum maillon_status wait_until_idle(const struct cli *cli, uint64_t *last);
 
+/* cli/remote.c: whom to speak to and with which key: flags over the environment over the file. */
+struct config;
+struct remote {
+    struct config *config;
+    struct maillon_options options; /* Its texts live until remote_close. */
+    char problem[MAILLON_PROBLEM_SIZE];
+};
+int remote_open(const struct cli *cli, struct remote *remote);
+void remote_close(struct remote *remote);
+int connection_open(const struct cli *cli, uint32_t window, struct maillon **connection);
+
+/* cli/submit.c: one command, answered. Prints its receipt. */
+int submit_one(struct cli *cli, const struct message *message, const void *command);
+
 /* cli/submit.c: many commands through one connection. */
 struct submitted; /* One command on its way. */
 typedef void (*submit_done_fn)(void *context, uint64_t tag, const struct maillon_answer *answer);
@@ -183,6 +202,8 @@ int run_replay(struct cli *cli);
 int run_plan(struct cli *cli);
 int run_backtest(struct cli *cli);
 int run_key_new(struct cli *cli);
+int run_key_list(struct cli *cli);
+int run_key_command(struct cli *cli);
 int run_config(struct cli *cli);
 int run_version(struct cli *cli);
 int run_help(struct cli *cli);

@@ -253,28 +253,6 @@ int run_get(struct cli *cli)
 
 /* --- One command, answered ------------------------------------------------------------ */
 
-struct single {
-    struct cli *cli;
-    int code;
-};
-
-static void on_answer(void *context, uint64_t tag, const struct maillon_answer *answer)
-{
-    struct single *single = context;
-
-    (void)tag;
-    if (answer->status != MAILLON_OK) {
-        single->code = complain(exit_of(answer->status), "%s%s%s", answer->field,
-                                answer->field[0] == '\0' ? "" : ": ", answer->why);
-        return;
-    }
-    if (single->cli->is_json) {
-        printf("{\"accepted\":true,\"position\":%llu}\n", (unsigned long long)answer->position);
-    } else {
-        printf("accepted, position %llu\n", (unsigned long long)answer->position);
-    }
-}
-
 static const struct message *ending_of_verb(void)
 {
     static const struct message *const endings[] = {&NEED_CANCEL, &NEED_RELEASE, &OFFER_WITHDRAW,
@@ -297,26 +275,5 @@ int run_end(struct cli *cli)
         .id = bytes_from_text(cli->arguments[0]),
         .reason = text_or_empty(cli->options.reason),
     };
-    const struct message *message = ending_of_verb();
-    struct single single = {.cli = cli};
-    struct submitter submitter;
-    struct refusal refusal;
-    struct buffer body = {0};
-
-    if (proto_check(message, &command, &refusal) != STATUS_OK) {
-        return complain(EXIT_DATA, "%s: %s", refusal.field, refusal.why);
-    }
-    on_interrupt_stop();
-    int code = submitter_open(cli, &submitter, on_answer, &single);
-    if (code != EXIT_DONE) {
-        return code;
-    }
-    proto_encode(message, &command, &body);
-    code = submitter_send(&submitter, message, buffer_view(&body), 0);
-    if (code == EXIT_DONE) {
-        code = submitter_finish(&submitter);
-    }
-    submitter_close(&submitter);
-    buffer_deinit(&body);
-    return code != EXIT_DONE ? code : single.code;
+    return submit_one(cli, ending_of_verb(), &command);
 }

@@ -24,8 +24,37 @@ static enum maillon_status status_of_refusal(struct bytes body, struct arena *ar
     if (proto_decode(&REFUSED, body, arena, &refused, &refusal) != STATUS_OK) {
         return MAILLON_BUG;
     }
+    if (bytes_equal(refused.code, bytes_from_text(CODE_DENIED))) {
+        return MAILLON_DENIED;
+    }
     return bytes_equal(refused.code, bytes_from_text(CODE_FULL)) ? MAILLON_TRY_AGAIN
                                                                  : MAILLON_NOT_FOUND;
+}
+
+/* One request to a role of this machine, or to the dispatcher that the options name. */
+static enum maillon_status exchange(const struct cli *cli, const char *endpoint,
+                                    const struct message *request, struct bytes body, char type[32],
+                                    void **bytes, size_t *size)
+{
+    struct remote remote;
+
+    if (request == &SNAPSHOT) {
+        if (remote_open(cli, &remote) != EXIT_DONE) {
+            return MAILLON_CONFIG;
+        }
+        endpoint = remote.options.dispatch != NULL ? remote.options.dispatch : endpoint;
+    }
+    bool is_here = strncmp(endpoint, "ipc://", strlen("ipc://")) == 0;
+    enum maillon_status status = MAILLON_UNREACHABLE; /* Nothing was ever started here. */
+    if (!is_here || access(endpoint + strlen("ipc://"), F_OK) == 0) {
+        status =
+            maillon_request(endpoint, request == &SNAPSHOT ? &remote.options : NULL, request->name,
+                            body.data, body.size, cli->options.timeout_ms, type, bytes, size);
+    }
+    if (request == &SNAPSHOT) {
+        remote_close(&remote);
+    }
+    return status;
 }
 
 enum maillon_status role_ask(const struct cli *cli, const char *role, const struct message *request,
@@ -43,12 +72,9 @@ enum maillon_status role_ask(const struct cli *cli, const char *role, const stru
     if (!role_endpoint(cli, role, is_dispatch ? "" : ".control", endpoint)) {
         return MAILLON_CONFIG;
     }
-    if (access(endpoint + strlen("ipc://"), F_OK) != 0) {
-        return MAILLON_UNREACHABLE; /* Nothing was ever started here. */
-    }
     proto_encode(request, request_record, &body);
-    enum maillon_status status = maillon_request(endpoint, request->name, body.data, body.size,
-                                                 cli->options.timeout_ms, type, &bytes, &size);
+    enum maillon_status status =
+        exchange(cli, endpoint, request, buffer_view(&body), type, &bytes, &size);
     buffer_deinit(&body);
     if (status != MAILLON_OK) {
         return status;

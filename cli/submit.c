@@ -49,20 +49,8 @@ static void on_answer(const struct maillon_answer *answer, void *user)
 int submitter_open(const struct cli *cli, struct submitter *submitter, submit_done_fn done,
                    void *context)
 {
-    struct maillon_options options = {
-        .size = sizeof options,
-        .data = cli->data,
-        .window = WINDOW,
-        .timeout_ms = (uint32_t)cli->options.timeout_ms,
-    };
-
     *submitter = (struct submitter){.done = done, .context = context};
-    enum maillon_status status = maillon_open(&options, &submitter->connection);
-    if (status != MAILLON_OK) {
-        return complain(exit_of(status), "cannot use data directory \"%s\": %s", cli->data,
-                        maillon_status_name(status));
-    }
-    return EXIT_DONE;
+    return connection_open(cli, WINDOW, &submitter->connection);
 }
 
 /* Waits for answers; gives up when none came for the connection's time-out and some. */
@@ -126,4 +114,53 @@ void submitter_close(struct submitter *submitter)
 {
     maillon_close(submitter->connection);
     submitter->connection = NULL;
+}
+
+/* --- One command ----------------------------------------------------------------------- */
+
+struct single {
+    struct cli *cli;
+    int code;
+};
+
+static void on_single(void *context, uint64_t tag, const struct maillon_answer *answer)
+{
+    struct single *single = context;
+
+    (void)tag;
+    if (answer->status != MAILLON_OK) {
+        single->code = complain(exit_of(answer->status), "%s%s%s", answer->field,
+                                answer->field[0] == '\0' ? "" : ": ", answer->why);
+        return;
+    }
+    if (single->cli->is_json) {
+        printf("{\"accepted\":true,\"position\":%llu}\n", (unsigned long long)answer->position);
+    } else {
+        printf("accepted, position %llu\n", (unsigned long long)answer->position);
+    }
+}
+
+int submit_one(struct cli *cli, const struct message *message, const void *command)
+{
+    struct single single = {.cli = cli};
+    struct submitter submitter;
+    struct refusal refusal;
+    struct buffer body = {0};
+
+    if (proto_check(message, command, &refusal) != STATUS_OK) {
+        return complain(EXIT_DATA, "%s: %s", refusal.field, refusal.why);
+    }
+    on_interrupt_stop();
+    int code = submitter_open(cli, &submitter, on_single, &single);
+    if (code != EXIT_DONE) {
+        return code;
+    }
+    proto_encode(message, command, &body);
+    code = submitter_send(&submitter, message, buffer_view(&body), 0);
+    if (code == EXIT_DONE) {
+        code = submitter_finish(&submitter);
+    }
+    submitter_close(&submitter);
+    buffer_deinit(&body);
+    return code != EXIT_DONE ? code : single.code;
 }

@@ -106,7 +106,6 @@ static int follow(struct cli *cli, struct maillon *connection, struct watch *wat
 
 int run_watch(struct cli *cli)
 {
-    struct maillon_options options = {.size = sizeof options, .data = cli->data};
     struct watch watch = {.cli = cli, .last = (uint64_t)cli->options.after, .target = UINT64_MAX};
     struct maillon *connection = NULL;
 
@@ -124,12 +123,11 @@ int run_watch(struct cli *cli)
         }
         watch.target = cli->options.party != NULL ? 0 : watch.target;
     }
-    enum maillon_status status = maillon_open(&options, &connection);
-    if (status != MAILLON_OK) {
-        return complain(exit_of(status), "cannot use data directory \"%s\": %s", cli->data,
-                        maillon_status_name(status));
+    int code = connection_open(cli, 0, &connection);
+    if (code != EXIT_DONE) {
+        return code;
     }
-    int code = follow(cli, connection, &watch);
+    code = follow(cli, connection, &watch);
     maillon_close(connection);
     return code;
 }

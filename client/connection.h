@@ -5,6 +5,7 @@
 #ifndef CLIENT_CONNECTION_H
 #define CLIENT_CONNECTION_H
 
+#include "client/credentials.h"
 #include "client/link.h"
 #include "client/maillon.h"
 #include "core/base/memory.h"
@@ -75,6 +76,7 @@ struct stream {
 };
 
 struct maillon {
+    struct credentials keys;
     void *context; /* ZeroMQ's. */
     int epoll;     /* The descriptor that callers wait on. */
     int wake;      /* An eventfd in it: set while there is work that no socket tells of. */

@@ -29,6 +29,7 @@ struct link {
     void *context;
     int epoll;
     char *endpoint;
+    const struct credentials *keys;
     void *socket;
     void *monitor;
     bool is_connected;
@@ -75,6 +76,18 @@ static MUST_USE bool open_monitor(struct link *link)
     return true;
 }
 
+static void set_key(void *socket, int option, const uint8_t key[IDENTITY_KEY_SIZE])
+{
+    ENSURE(zmq_setsockopt(socket, option, key, IDENTITY_KEY_SIZE) == 0);
+}
+
+static void set_keys(const struct link *link)
+{
+    set_key(link->socket, ZMQ_CURVE_SERVERKEY, link->keys->server_key);
+    set_key(link->socket, ZMQ_CURVE_PUBLICKEY, identity_public(link->keys->identity));
+    set_key(link->socket, ZMQ_CURVE_SECRETKEY, identity_secret(link->keys->identity));
+}
+
 static MUST_USE bool open_socket(struct link *link)
 {
     link->socket = zmq_socket(link->context, ZMQ_DEALER);
@@ -92,6 +105,9 @@ static MUST_USE bool open_socket(struct link *link)
     set_option(link->socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
     int64_t size_max = MESSAGE_SIZE_MAX;
     ENSURE(zmq_setsockopt(link->socket, ZMQ_MAXMSGSIZE, &size_max, sizeof size_max) == 0);
+    if (credentials_are_for(link->endpoint)) {
+        set_keys(link);
+    }
     return true;
 }
 
@@ -123,7 +139,8 @@ static void disconnect_link(struct link *link)
     link->is_connected = false;
 }
 
-enum maillon_status link_open(void *context, int epoll, const char *endpoint, struct link **out)
+enum maillon_status link_open(void *context, int epoll, const char *endpoint,
+                              const struct credentials *keys, struct link **out)
 {
     struct link *link = calloc(1, sizeof *link);
 
@@ -133,6 +150,7 @@ enum maillon_status link_open(void *context, int epoll, const char *endpoint, st
     link->context = context;
     link->epoll = epoll;
     link->endpoint = strdup(endpoint);
+    link->keys = keys;
     zmq_msg_init(&link->frames[0]);
     zmq_msg_init(&link->frames[1]);
     enum maillon_status status = link->endpoint == NULL ? MAILLON_NO_MEMORY : connect_link(link);

@@ -8,16 +8,17 @@
 #ifndef CLIENT_LINK_H
 #define CLIENT_LINK_H
 
+#include "client/credentials.h"
 #include "client/maillon.h"
 #include "core/base/base.h"
 
 struct link;
 
-/* Connects in the background. `context` is a ZeroMQ context, `epoll` gets the link's descriptors;
- * both are borrowed until link_close. MAILLON_CONFIG when the endpoint cannot be used,
- * MAILLON_NO_MEMORY when the system has no room for it. */
+/* Connects in the background. `context` is a ZeroMQ context, `epoll` gets the link's descriptors,
+ * `keys` are for tcp; all are borrowed until link_close. MAILLON_CONFIG when the endpoint cannot be
+ * used, MAILLON_NO_MEMORY when the system has no room for it. */
 MUST_USE enum maillon_status link_open(void *context, int epoll, const char *endpoint,
-                                       struct link **out);
+                                       const struct credentials *keys, struct link **out);
 void link_close(struct link *link);
 
 /* Drops the connection with everything on its way, and makes a new one. */

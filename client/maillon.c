@@ -155,32 +155,35 @@ static enum maillon_status endpoint_of(const char *data, const char *given, cons
 }
 
 /* Leaves `*link` alone when there is nothing to connect to. */
-static enum maillon_status open_link(struct maillon *connection, const char *data,
-                                     const char *given, const char *broker, struct link **link)
+static enum maillon_status open_link(struct maillon *connection,
+                                     const struct maillon_options *options, const char *given,
+                                     const char *broker, struct link **link)
 {
     char endpoint[ENDPOINT_SIZE_MAX];
 
-    if (given == NULL && data == NULL) {
+    if (given == NULL && options->data == NULL) {
         return MAILLON_OK;
     }
-    enum maillon_status status = endpoint_of(data, given, broker, endpoint);
+    enum maillon_status status = endpoint_of(options->data, given, broker, endpoint);
+    if (status == MAILLON_OK) {
+        status = credentials_check(&connection->keys, endpoint, options);
+    }
     if (status != MAILLON_OK) {
         return status;
     }
-    return link_open(connection->context, connection->epoll, endpoint, link);
+    return link_open(connection->context, connection->epoll, endpoint, &connection->keys, link);
 }
 
 static enum maillon_status open_links(struct maillon *connection,
                                       const struct maillon_options *options)
 {
-    enum maillon_status status = open_link(connection, options->data, options->gateway, "gateway",
-                                           &connection->submissions.link);
+    enum maillon_status status =
+        open_link(connection, options, options->gateway, "gateway", &connection->submissions.link);
 
     if (status != MAILLON_OK) {
         return status;
     }
-    return open_link(connection, options->data, options->dispatch, "dispatch",
-                     &connection->stream.link);
+    return open_link(connection, options, options->dispatch, "dispatch", &connection->stream.link);
 }
 
 static MUST_USE bool open_descriptors(struct maillon *connection)
@@ -209,7 +212,8 @@ static enum maillon_status open_parts(struct maillon *connection,
         !submissions_init(&connection->submissions, options->window, options->timeout_ms)) {
         return MAILLON_NO_MEMORY;
     }
-    return open_links(connection, options);
+    enum maillon_status status = credentials_read(options, &connection->keys);
+    return status == MAILLON_OK ? open_links(connection, options) : status;
 }
 
 enum maillon_status maillon_open(const struct maillon_options *options, struct maillon **out)
@@ -256,6 +260,7 @@ void maillon_close(struct maillon *connection)
     if (connection->context != NULL) {
         zmq_ctx_term(connection->context);
     }
+    credentials_release(&connection->keys);
     close_descriptor(connection->wake);
     close_descriptor(connection->epoll);
     free(connection);

@@ -37,6 +37,7 @@ extern "C" {
 
 #define MAILLON_ID_SIZE 16
 #define MAILLON_CHAIN_SIZE 32
+#define MAILLON_PROBLEM_SIZE 512
 #define MAILLON_WINDOW_MAX 65536 /* Submissions without an answer, at most. */
 
 /* How a call went; also the exit codes of the maillon command. */
@@ -51,7 +52,7 @@ enum maillon_status {
     MAILLON_TRY_AGAIN = 75, /* The window is full, or the broker is: later. */
     MAILLON_VERSION = 76,   /* Another protocol version. */
     MAILLON_DENIED = 77,
-    MAILLON_CONFIG = 78,   /* Endpoints that cannot be used. */
+    MAILLON_CONFIG = 78,   /* Endpoints or keys that cannot be used. */
     MAILLON_CONFLICT = 80, /* The id was used for something else. */
     MAILLON_GAP = 81,      /* Events before the position are no longer kept: take a snapshot. */
 };
@@ -63,9 +64,12 @@ struct maillon_options {
     const char *data; /* The data directory of a system on this machine; sets both endpoints. */
     const char
         *gateway; /* Endpoint, "ipc://..." or "tcp://host:port"; NULL: from `data`, or none. */
-    const char *dispatch; /* The same. */
-    uint32_t timeout_ms;  /* Before a submission is sent again; 0 for 5,000. */
-    uint32_t window;      /* Submissions without an answer; 0 for 1,024. */
+    const char *dispatch;   /* The same. */
+    uint32_t timeout_ms;    /* Before a submission is sent again; 0 for 5,000. */
+    uint32_t window;        /* Submissions without an answer; 0 for 1,024. */
+    const char *key;        /* The file of the secret key to speak with; tcp endpoints need one. */
+    const char *server_key; /* The server's public key, as text or as the file that holds it. */
+    char *problem; /* MAILLON_PROBLEM_SIZE bytes, told why on MAILLON_CONFIG; may be NULL. */
 };
 
 enum maillon_status maillon_open(const struct maillon_options *options, struct maillon **out);
@@ -150,11 +154,11 @@ enum maillon_status maillon_subscribe(struct maillon *connection,
 enum maillon_status maillon_to_json(const void *body, size_t size, char **json);
 
 /* One request and its answer, for tools: type "snapshot" to the dispatcher; "submit" to the
- * gateway. `endpoint` is any broker's or role's control socket. The caller owns `*body` (free);
- * `*type` has 32 bytes. */
-enum maillon_status maillon_request(const char *endpoint, const char *type, const void *body,
-                                    size_t size, int timeout_ms, char type_out[32], void **body_out,
-                                    size_t *size_out);
+ * gateway. `endpoint` is any broker's or role's control socket; of `options` the keys count, NULL
+ * for none. The caller owns `*body` (free); `*type` has 32 bytes. */
+enum maillon_status maillon_request(const char *endpoint, const struct maillon_options *options,
+                                    const char *type, const void *body, size_t size, int timeout_ms,
+                                    char type_out[32], void **body_out, size_t *size_out);
 
 const char *maillon_status_name(enum maillon_status status);
 const char *maillon_version(void);

@@ -76,6 +76,7 @@ enum maillon_status maillon_submit_json(struct maillon *connection, const char *
 /* One request. */
 
 struct request {
+    struct credentials keys;
     void *context;
     int epoll;
     struct link *link;
@@ -163,8 +164,28 @@ static enum maillon_status hand_over(const struct request *request, char type_ou
     return MAILLON_OK;
 }
 
-static enum maillon_status prepare(struct request *request, const char *endpoint, const char *type)
+/* What an older caller's options lack is not there. */
+static enum maillon_status prepare_keys(struct request *request, const char *endpoint,
+                                        const struct maillon_options *given)
 {
+    struct maillon_options options = {.size = sizeof options};
+
+    if (given != NULL && given->size <= sizeof options) {
+        memcpy(&options, given, given->size);
+    }
+    enum maillon_status status = credentials_read(&options, &request->keys);
+    return status == MAILLON_OK ? credentials_check(&request->keys, endpoint, &options) : status;
+}
+
+static enum maillon_status prepare(struct request *request, const char *endpoint,
+                                   const struct maillon_options *options, const char *type)
+{
+    enum maillon_status status = prepare_keys(request, endpoint, options);
+
+    if (status != MAILLON_OK) {
+        return status;
+    }
+
     struct refusal refusal;
     struct header header = {.version = PROTO_VERSION, .type = bytes_from_text(type)};
 
@@ -174,12 +195,12 @@ static enum maillon_status prepare(struct request *request, const char *endpoint
         return MAILLON_USAGE;
     }
     proto_encode(&HEADER, &header, &request->header);
-    return link_open(request->context, request->epoll, endpoint, &request->link);
+    return link_open(request->context, request->epoll, endpoint, &request->keys, &request->link);
 }
 
-enum maillon_status maillon_request(const char *endpoint, const char *type, const void *body,
-                                    size_t size, int timeout_ms, char type_out[TYPE_SIZE],
-                                    void **body_out, size_t *size_out)
+enum maillon_status maillon_request(const char *endpoint, const struct maillon_options *options,
+                                    const char *type, const void *body, size_t size, int timeout_ms,
+                                    char type_out[TYPE_SIZE], void **body_out, size_t *size_out)
 {
     static const uint8_t empty_map[] = {0x80};
     struct request request = {
@@ -190,7 +211,8 @@ enum maillon_status maillon_request(const char *endpoint, const char *type, cons
     };
 
     bool is_ready = request.context != NULL && request.epoll >= 0;
-    enum maillon_status status = is_ready ? prepare(&request, endpoint, type) : MAILLON_NO_MEMORY;
+    enum maillon_status status =
+        is_ready ? prepare(&request, endpoint, options, type) : MAILLON_NO_MEMORY;
     if (status == MAILLON_OK) {
         status = exchange(&request);
     }
@@ -198,6 +220,7 @@ enum maillon_status maillon_request(const char *endpoint, const char *type, cons
         status = hand_over(&request, type_out, body_out, size_out);
     }
     link_close(request.link);
+    credentials_release(&request.keys);
     arena_deinit(&request.arena);
     buffer_deinit(&request.header);
     if (request.context != NULL) {

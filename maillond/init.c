@@ -104,6 +104,22 @@ static const char *remote_endpoint(const struct config *config)
     return config_is_remote(config->dispatch.endpoint) ? "dispatch.endpoint" : NULL;
 }
 
+int init_check_first_admin(const struct config *config)
+{
+    char problem[IDENTITY_PROBLEM_SIZE] = "";
+    char path[CONFIG_FILE_SIZE];
+    uint8_t key[IDENTITY_KEY_SIZE];
+
+    config_key_file(config, "first_admin", path);
+    enum status status = identity_read_public(path, key, problem);
+    bool is_given = config->keys.first_admin[0] != '\0';
+    if (status == STATUS_OK || (status == STATUS_NOT_FOUND && !is_given)) {
+        return PROCESS_DONE;
+    }
+    fprintf(stderr, "maillond: \"keys.first_admin\": %s\n", problem);
+    return PROCESS_CONFIG;
+}
+
 int init_read_server(const struct config *config, struct identity **identity)
 {
     const char *key = remote_endpoint(config);

@@ -329,6 +329,10 @@ static int run(struct program *program, char **argv)
     if (program->is_init) {
         return init_keys(program->config);
     }
+    code = init_check_first_admin(program->config);
+    if (code != PROCESS_DONE) {
+        return code;
+    }
     code = init_read_server(program->config, &program->identity);
     if (code != PROCESS_DONE) {
         return code;

@@ -5,6 +5,7 @@
 
 #include "brokers/dispatch/dispatch.h"
 #include "brokers/gateway/gateway.h"
+#include "identity/identity.h"
 #include "workers/allocate/allocate.h"
 #include "workers/match/worker.h"
 
@@ -32,6 +33,19 @@ static struct rules_put rules_of(const struct config *config)
     };
 }
 
+/* A file that is not there names nobody; a wrong one is refused at the start (maillond/init.c). */
+static void read_first_admin(const struct config *config, char text[KEY_TEXT_SIZE + 1])
+{
+    char problem[IDENTITY_PROBLEM_SIZE];
+    char path[CONFIG_FILE_SIZE];
+    uint8_t key[IDENTITY_KEY_SIZE];
+
+    config_key_file(config, "first_admin", path);
+    if (identity_read_public(path, key, problem) == STATUS_OK) {
+        identity_text(key, text);
+    }
+}
+
 static void *open_gateway(const struct config *config)
 {
     struct gateway *gateway = NULL;
@@ -42,6 +56,7 @@ static void *open_gateway(const struct config *config)
         .rules = rules_of(config),
     };
 
+    read_first_admin(config, options.first_admin);
     gateway_open(&options, &gateway);
     return gateway;
 }

@@ -46,12 +46,14 @@ static void disconnect(struct link *link)
 }
 
 /* The endpoint is "sim:NUMBER". */
-enum maillon_status link_open(void *context, int epoll, const char *endpoint, struct link **out)
+enum maillon_status link_open(void *context, int epoll, const char *endpoint,
+                              const struct credentials *keys, struct link **out)
 {
     struct link *link = memory_take(1, sizeof *link);
 
     (void)context;
     (void)epoll;
+    (void)keys;
     link->sim = sim_running;
     link->number = (uint32_t)strtoul(endpoint + strlen("sim:"), NULL, 10);
     link->broker = link->number % 2 == 0 ? NODE_GATEWAY : NODE_DISPATCH;

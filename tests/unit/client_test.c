@@ -5,6 +5,8 @@
 
 #include <pthread.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* What came back. */
 
@@ -110,7 +112,7 @@ static void without_a_descriptor_no_connection_is_opened(void)
     ENSURE(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max}) == 0);
     enum maillon_status opened = maillon_open(&options, &connection);
     enum maillon_status asked =
-        maillon_request("ipc:///tmp/nobody", "status", NULL, 0, 0, type, &body, &size);
+        maillon_request("ipc:///tmp/nobody", NULL, "status", NULL, 0, 0, type, &body, &size);
     ENSURE(setrlimit(RLIMIT_NOFILE, &before) == 0);
     EXPECT_EQ(opened, MAILLON_NO_MEMORY);
     EXPECT_EQ(asked, MAILLON_NO_MEMORY);
@@ -530,6 +532,44 @@ static void endpoints_that_cannot_be_used_are_told(void)
     EXPECT_EQ(maillon_open(&options, &connection), MAILLON_USAGE);
 }
 
+static void a_tcp_endpoint_needs_keys(void)
+{
+    struct maillon *connection = NULL;
+    char problem[MAILLON_PROBLEM_SIZE] = "";
+    char folder[] = "/tmp/client-XXXXXX";
+    char path[64], public_path[64];
+    struct identity *identity = NULL;
+    struct maillon_options options = {
+        .size = sizeof options, .dispatch = "tcp://127.0.0.1:9", .problem = problem};
+
+    EXPECT_EQ(maillon_open(&options, &connection), MAILLON_CONFIG);
+    EXPECT_TRUE(strstr(problem, "needs a key") != NULL);
+    EXPECT_TRUE(mkdtemp(folder) != NULL);
+    snprintf(path, sizeof path, "%s/key", folder);
+    snprintf(public_path, sizeof public_path, "%s/key.pub", folder);
+    EXPECT_OK(identity_make(&identity));
+    EXPECT_OK(identity_write(identity, path, problem));
+    options.key = path;
+    EXPECT_EQ(maillon_open(&options, &connection), MAILLON_CONFIG);
+    EXPECT_TRUE(strstr(problem, "server key") != NULL);
+    options.server_key = "/nowhere/server.pub";
+    EXPECT_EQ(maillon_open(&options, &connection), MAILLON_CONFIG);
+    EXPECT_TRUE(strstr(problem, "/nowhere/server.pub") != NULL);
+    options.server_key = public_path;
+    EXPECT_EQ(maillon_open(&options, &connection), MAILLON_OK);
+    maillon_close(connection);
+    EXPECT_EQ(chmod(path, 0644), 0);
+    EXPECT_EQ(maillon_open(&options, &connection), MAILLON_CONFIG);
+    EXPECT_TRUE(strstr(problem, "chmod 600") != NULL);
+    EXPECT_EQ(
+        maillon_request(options.dispatch, &options, "snapshot", NULL, 0, 0, problem, NULL, NULL),
+        MAILLON_CONFIG);
+    EXPECT_EQ(unlink(path), 0);
+    EXPECT_EQ(unlink(public_path), 0);
+    EXPECT_EQ(rmdir(folder), 0);
+    identity_close(identity);
+}
+
 static enum maillon_status ignore_event(const struct maillon_event *event, void *user)
 {
     (void)event;
@@ -539,7 +579,8 @@ static enum maillon_status ignore_event(const struct maillon_event *event, void 
 
 static void a_connection_does_only_what_it_has_an_endpoint_for(void)
 {
-    struct maillon_options options = {.size = sizeof options, .dispatch = "tcp://127.0.0.1:9"};
+    struct maillon_options options = {.size = sizeof options,
+                                      .dispatch = "ipc:///tmp/client-nobody"};
     struct maillon *connection = NULL;
 
     EXPECT_EQ(maillon_open(&options, &connection), MAILLON_OK);
@@ -580,7 +621,7 @@ static void a_request_has_its_answer(void)
     enter_directory();
     mock_init(&mock, "dispatch");
     ENSURE(pthread_create(&thread, NULL, serve_one_request, &mock) == 0);
-    EXPECT_EQ(maillon_request(mock.endpoint, "snapshot", NULL, 0, 10000, type, &body, &size),
+    EXPECT_EQ(maillon_request(mock.endpoint, NULL, "snapshot", NULL, 0, 10000, type, &body, &size),
               MAILLON_OK);
     ENSURE(pthread_join(thread, NULL) == 0);
     EXPECT_TEXT(bytes_from_text(type), "rows");
@@ -598,10 +639,10 @@ static void a_request_that_nobody_answers_is_unreachable(void)
     void *body = NULL;
     size_t size = 0;
 
-    EXPECT_EQ(
-        maillon_request("ipc:///tmp/client-nobody", "snapshot", NULL, 0, 30, type, &body, &size),
-        MAILLON_UNREACHABLE);
-    EXPECT_EQ(maillon_request("nonsense", "snapshot", NULL, 0, 30, type, &body, &size),
+    EXPECT_EQ(maillon_request("ipc:///tmp/client-nobody", NULL, "snapshot", NULL, 0, 30, type,
+                              &body, &size),
+              MAILLON_UNREACHABLE);
+    EXPECT_EQ(maillon_request("nonsense", NULL, "snapshot", NULL, 0, 30, type, &body, &size),
               MAILLON_CONFIG);
 }
 
@@ -654,6 +695,7 @@ int main(int argc, char **argv)
         CASE(closing_calls_back_what_has_no_answer),
         CASE(a_mad_gateway_is_survived),
         CASE(endpoints_that_cannot_be_used_are_told),
+        CASE(a_tcp_endpoint_needs_keys),
         CASE(a_connection_does_only_what_it_has_an_endpoint_for),
         CASE(a_request_has_its_answer),
         CASE(a_request_that_nobody_answers_is_unreachable),
