@@ -33,6 +33,7 @@ struct link {
     void *socket;
     void *monitor;
     bool is_connected;
+    bool is_denied;      /* The broker refused the key: no connection is made any more. */
     zmq_msg_t frames[2]; /* The message received last. */
 };
 
@@ -61,7 +62,8 @@ static void watch(const struct link *link, void *socket, int operation)
 static MUST_USE bool open_monitor(struct link *link)
 {
     char address[64];
-    int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
+    int events =
+        ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
     snprintf(address, sizeof address, "inproc://monitor-%p", link->socket);
     if (zmq_socket_monitor(link->socket, address, events) != 0) {
@@ -204,9 +206,15 @@ bool link_refresh(struct link *link)
     for (uint16_t event = next_event(link); event != 0; event = next_event(link)) {
         link->is_connected = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
         is_new |= link->is_connected;
+        link->is_denied |= event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
     }
     get_option(link->socket, ZMQ_EVENTS);
     return is_new;
+}
+
+bool link_is_denied(const struct link *link)
+{
+    return link->is_denied;
 }
 
 bool link_is_readable(const struct link *link)

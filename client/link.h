@@ -28,6 +28,9 @@ void link_reopen(struct link *link);
  * whatever was sent before may be lost. */
 MUST_USE bool link_refresh(struct link *link);
 
+/* True when the broker refused the key: it does not try again. */
+bool link_is_denied(const struct link *link);
+
 /* True when there is a message to receive or news for link_refresh. The descriptors tell only of
  * changes, so a process must not sleep while this is true. */
 bool link_is_readable(const struct link *link);

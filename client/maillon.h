@@ -80,7 +80,8 @@ void maillon_close(struct maillon *connection);
 int maillon_fd(const struct maillon *connection);
 int maillon_timeout_ms(const struct maillon *connection); /* -1: no deadline. */
 
-/* Does what there is to do, without waiting: sends, receives, calls back. */
+/* Does what there is to do, without waiting: sends, receives, calls back. MAILLON_DENIED when a
+ * broker refused the key: close, and open again once it is registered. */
 enum maillon_status maillon_process(struct maillon *connection);
 
 /* For programs without a loop: waits on fd at most `timeout_ms` (-1: for ever), then processes. */

@@ -131,6 +131,9 @@ static enum maillon_status exchange(struct request *request)
             is_sent =
                 link_send(request->link, buffer_view(&request->header), request->body) == STATUS_OK;
         }
+        if (link_is_denied(request->link)) {
+            return MAILLON_DENIED;
+        }
         if (receive_answer(request)) {
             return MAILLON_OK;
         }

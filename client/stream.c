@@ -309,6 +309,9 @@ void stream_process(struct maillon *connection)
         stream->is_told = false;
         stream->is_used = false;
     }
+    if (link_is_denied(stream->link)) {
+        connection->verdict = MAILLON_DENIED;
+    }
     receive_events(connection);
     if (is_worn_out(stream, connection->now_ms)) {
         reopen(stream);

@@ -551,6 +551,9 @@ void submissions_process(struct maillon *connection)
     if (link_refresh(submissions->link) && !MUTANT(28)) {
         requeue_sent(submissions, NO_DEADLINE);
     }
+    if (link_is_denied(submissions->link)) {
+        connection->verdict = MAILLON_DENIED;
+    }
     receive_answers(connection);
     requeue_sent(submissions, MUTANT(29) ? 0 : connection->now_ms);
     requeue_later(submissions, connection->now_ms);

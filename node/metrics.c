@@ -40,6 +40,8 @@ static const struct metric METRICS[] = {
     COUNTER("handshakes_expired_total", handshakes_expired,
             "Refused: the key is not valid at this time, or not confirmed."),
     COUNTER("handshakes_revoked_total", handshakes_revoked, "Refused: the key was revoked."),
+    COUNTER("handshakes_early_total", handshakes_early,
+            "Told to come again: the role does not know the keys yet."),
     COUNTER("handshakes_malformed_total", handshakes_malformed, "Refused: no key at all."),
     COUNTER("control_requests_total", control_requests, "Requests on the control socket."),
     COUNTER("published_bytes_total", published_bytes, "Bytes of entries published."),

@@ -17,6 +17,7 @@ struct metrics {
     uint64_t messages_dropped;  /* Had too many frames. */
     uint64_t messages_unauthenticated;
     uint64_t handshakes_accepted, handshakes_unknown, handshakes_expired, handshakes_revoked;
+    uint64_t handshakes_early;
     uint64_t handshakes_malformed;
     uint64_t control_requests;
     uint64_t published_bytes;

@@ -394,6 +394,7 @@ static void collect_metrics(struct process *process)
     metrics->handshakes_unknown = handshakes.unknown;
     metrics->handshakes_expired = handshakes.expired;
     metrics->handshakes_revoked = handshakes.revoked;
+    metrics->handshakes_early = handshakes.early;
     metrics->handshakes_malformed = handshakes.malformed;
     metrics->control_requests = control_requests(process->control);
     metrics->asks = upstream.asks;

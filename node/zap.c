@@ -23,6 +23,10 @@
 #define FRAME_COUNT 7 /* Of a request about CURVE. */
 #define FRAME_SIZE_MAX 255
 
+static const char ACCEPTED[] = "200";
+static const char LATER[] = "300";
+static const char REFUSED[] = "400";
+
 struct doorkey {
     uint8_t key[KEY_SIZE];
     uint8_t state; /* enum key_state */
@@ -39,7 +43,8 @@ struct zap {
     void *stop, *stopped; /* A pair: the thread ends when its side hears something. */
     pthread_t thread;
     pthread_mutex_t lock;
-    struct doorkeys keys; /* Under the lock, as are the figures. */
+    bool has_keys; /* Under the lock, as are the rest: keys were handed over. */
+    struct doorkeys keys;
     struct zap_figures figures;
     struct waker *waker; /* Wakes the loop when the thread fails. */
 };
@@ -91,17 +96,21 @@ static bool is_text(const struct frame *frame, const char *text)
     return frame->size == strlen(text) && memcmp(frame->data, text, frame->size) == 0;
 }
 
-static bool is_accepted(struct zap *zap, const struct frame frames[FRAME_COUNT], size_t count)
+/* What a client is told: 400 is final and it does not come again, 300 lets it try again soon. */
+static const char *decide(struct zap *zap, const struct frame frames[FRAME_COUNT], size_t count)
 {
     bool is_well_formed = count == FRAME_COUNT && is_text(&frames[0], "1.0") &&
                           is_text(&frames[5], "CURVE") && frames[6].size == KEY_SIZE;
 
     ENSURE(pthread_mutex_lock(&zap->lock) == 0);
     uint64_t *counter = is_well_formed ? judge(zap, frames[6].data) : &zap->figures.malformed;
-    bool is_in = counter == &zap->figures.accepted;
+    const char *code = counter == &zap->figures.accepted ? ACCEPTED
+                       : zap->has_keys                   ? REFUSED
+                                                         : LATER;
+    counter = code == LATER ? &zap->figures.early : counter;
     (*counter)++;
     ENSURE(pthread_mutex_unlock(&zap->lock) == 0);
-    return is_in;
+    return code;
 }
 
 /* Frames beyond the count and bytes beyond the size are dropped: what needs them is refused. False
@@ -145,7 +154,8 @@ static bool send_text(struct zap *zap, const char *text, int flags)
 /* The user id of everything that comes over this connection is the key's text. */
 static bool answer(struct zap *zap, const struct frame frames[FRAME_COUNT], size_t count)
 {
-    bool is_in = is_accepted(zap, frames, count);
+    const char *code = decide(zap, frames, count);
+    bool is_in = code == ACCEPTED;
     struct bytes request = {frames[1].data, count > 1 ? frames[1].size : 0};
     char user[KEY_TEXT_SIZE];
 
@@ -154,7 +164,7 @@ static bool answer(struct zap *zap, const struct frame frames[FRAME_COUNT], size
     }
     return send_text(zap, "1.0", ZMQ_SNDMORE) &&
            send_frame(zap, request.data, request.size, ZMQ_SNDMORE) &&
-           send_text(zap, is_in ? "200" : "400", ZMQ_SNDMORE) &&
+           send_text(zap, code, ZMQ_SNDMORE) &&
            send_text(zap, is_in ? "OK" : "denied", ZMQ_SNDMORE) &&
            send_frame(zap, user, is_in ? sizeof user : 0, ZMQ_SNDMORE) && send_text(zap, "", 0);
 }
@@ -292,6 +302,7 @@ void zap_admit(struct zap *zap, const struct registry *registry)
     ENSURE(pthread_mutex_lock(&zap->lock) == 0);
     struct doorkey *old = zap->keys.items;
     zap->keys = keys;
+    zap->has_keys = true;
     ENSURE(pthread_mutex_unlock(&zap->lock) == 0);
     free(old);
 }

@@ -25,6 +25,7 @@ struct zap_figures { /* Handshakes. */
     uint64_t unknown; /* No such key. */
     uint64_t expired; /* Not valid yet, or any more; or waiting for a second admin. */
     uint64_t revoked;
+    uint64_t early;     /* Before keys were handed over: told to come again. */
     uint64_t malformed; /* Another mechanism than CURVE, or no request at all. */
 };
 

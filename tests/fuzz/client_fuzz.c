@@ -117,6 +117,12 @@ void link_reopen(struct link *link)
     link->is_connected = false;
 }
 
+bool link_is_denied(const struct link *link)
+{
+    (void)link;
+    return false;
+}
+
 bool link_refresh(struct link *link)
 {
     bool is_new = link->is_new;

@@ -83,6 +83,12 @@ void link_reopen(struct link *link)
     try_later(link, CONNECT_US_MIN);
 }
 
+bool link_is_denied(const struct link *link)
+{
+    (void)link;
+    return false;
+}
+
 bool link_refresh(struct link *link)
 {
     bool is_new = link->has_news && link->is_connected;

@@ -5,6 +5,7 @@ import pathlib
 import random
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import tempfile
@@ -38,12 +39,31 @@ def new_id():
     return random.randbytes(16)
 
 
-class System:
-    """A supervised maillond. Used as a context, it is ended and its folder removed."""
+def free_port():
+    """A port of this machine that nobody uses now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
 
-    def __init__(self, *settings):
+
+def read_key(path):
+    """The lines of a key file: "public" and, of a secret file, "secret"."""
+    lines = pathlib.Path(path).read_text().splitlines()
+    return dict(line.split() for line in lines if not line.startswith("#"))
+
+
+class System:
+    """A supervised maillond. Used as a context, it is ended and its folder removed. With `remote` it
+    has keys, and gateway and dispatcher listen on tcp too."""
+
+    def __init__(self, *settings, remote=False):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="maillon-"))
         self.data = self.folder / "data"
+        self.remote = {role: f"tcp://127.0.0.1:{free_port()}" for role in ("gateway", "dispatch")}
+        if remote:
+            subprocess.run([f"{BUILD}/maillond/maillond", "init", self.data], check=True,
+                           capture_output=True)
+            settings += tuple(f"{role}.endpoint={self.remote[role]}" for role in self.remote)
         self.settings = [word for setting in (*SMALL, *settings) for word in ("--set", setting)]
         self.log = open(self.folder / "log", "a+")
         self.daemon = None
@@ -135,6 +155,28 @@ class System:
         """A connection: "gateway", "dispatch", or a role's "match.control"."""
         return Peer(f"ipc://{self.data}/run/{name}")
 
+    def remote_peer(self, role, key, server_key=None, **options):
+        """A connection over tcp with the key pair of a file, or with none."""
+        server = server_key or read_key(self.data / "keys" / "server.pub")["public"]
+        return Peer(self.remote[role], key=key and read_key(key), server_key=server, **options)
+
+    def make_key(self, name, party=None, roles=None, *more):
+        """A new key file, registered when it has a party; gives its path."""
+        path = self.folder / name
+        self.json("key", "new", path)
+        if party:
+            self.json("key", "register", f"{path}.pub", "--party", party, "--roles", roles, *more)
+        return path
+
+    def metrics(self, role):
+        """The figures of a role, by name."""
+        with socket.socket(socket.AF_UNIX) as one:
+            one.connect(f"{self.data}/run/{role}.metrics")
+            page = b"".join(iter(lambda: one.recv(65536), b"")).decode()
+        lines = [line.rsplit(" ", 1) for line in page.splitlines() if line.startswith("maillon_")]
+        return {name.split("{")[0].removeprefix("maillon_"): float(value)
+                for name, value in lines if "name=" not in name}
+
     def entries(self, role):
         """Every entry of the role's feed, as its control socket replays it."""
         entries = []
@@ -167,10 +209,16 @@ def entries_in(data):
 class Peer:
     """A DEALER socket that speaks the protocol."""
 
-    def __init__(self, endpoint):
+    def __init__(self, endpoint, key=None, server_key=None, routing_id=None):
         self.socket = zmq.Context.instance().socket(zmq.DEALER)
         self.socket.set(zmq.LINGER, 0)
         self.socket.set(zmq.RECONNECT_IVL, 5)
+        if routing_id:
+            self.socket.set(zmq.ROUTING_ID, routing_id)
+        if key:
+            self.socket.curve_serverkey = server_key.encode()
+            self.socket.curve_publickey = key["public"].encode()
+            self.socket.curve_secretkey = key["secret"].encode()
         self.socket.connect(endpoint)
 
     def __enter__(self):

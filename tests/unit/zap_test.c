@@ -284,8 +284,10 @@ static void nobody_comes_in_before_keys_are_handed_over_or_without_a_doorkeeper(
     EXPECT_OK(identity_make(&identity));
     void *socket = connect_client(&place, identity, identity_public(place.server), NULL);
     EXPECT_TRUE(!is_heard(&place, socket, SILENCE_MS));
-    close_client(socket);
+    EXPECT_TRUE(zap_figures(place.zap).early > 0);
     admit(&place, identity, TIME_NONE, TIME_NONE);
+    EXPECT_TRUE(is_heard(&place, socket, WAIT_MS)); /* It came again by itself. */
+    close_client(socket);
     zap_close(place.zap);
     place.zap = NULL;
     socket = connect_client(&place, identity, identity_public(place.server), NULL);
