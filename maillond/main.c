@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -374,11 +375,23 @@ static void set_memory(void)
     mallopt(M_TRIM_THRESHOLD, MEGABYTE);
 }
 
+/* A descriptor for each client, as many as the system allows. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct program program = {.role = NULL};
 
     set_memory();
+    raise_descriptors();
     int code = read_arguments(&program, argc, (const char **)argv);
 
     umask(027);

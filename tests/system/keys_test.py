@@ -4,8 +4,11 @@ With MAILLON_FULL=1 the storms have the size that is promised.
 """
 import datetime
 import os
+import resource
 import socket
 import time
+
+import zmq
 
 from system import System, read_key, until
 from tap import run_cases
@@ -276,6 +279,9 @@ def a_restart_knows_the_keys(system):
 
 
 def main():
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    zmq.Context.instance().set(zmq.MAX_SOCKETS, HANDSHAKE_COUNT + 100)
     with System(remote=True) as system:
         furnish(system)
         run_cases(a_party_submits_and_follows_over_tcp,

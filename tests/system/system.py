@@ -216,6 +216,8 @@ class Peer:
         if routing_id:
             self.socket.set(zmq.ROUTING_ID, routing_id)
         if key:
+            self.socket.set(zmq.RECONNECT_IVL, 100)  # As the library does: a storm passes sooner.
+            self.socket.set(zmq.RECONNECT_IVL_MAX, 2000)
             self.socket.curve_serverkey = server_key.encode()
             self.socket.curve_publickey = key["public"].encode()
             self.socket.curve_secretkey = key["secret"].encode()
