@@ -4,14 +4,16 @@ With MAILLON_FULL=1 the storms have the size that is promised.
 """
 import datetime
 import os
+import pathlib
 import resource
 import socket
+import subprocess
 import time
 
 import zmq
 
 from system import System, read_key, until
-from tap import run_cases
+from tap import BUILD, SOURCE, run_cases
 
 DONE, NO, DATA, DENIED, CONFIG = 0, 1, 65, 77, 78
 IS_FULL = "MAILLON_FULL" in os.environ
@@ -261,6 +263,40 @@ def malformed_connections_reach_nobody(system):
     assert reached == 0
 
 
+def the_examples_speak_with_keys(system):
+    examples = pathlib.Path(SOURCE, "client/examples")
+    languages = {"C": (lambda name: [f"{BUILD}/client/{name}"]),
+                 "Python": (lambda name: ["/usr/bin/python3", examples / f"python/{name}.py"])}
+    if (examples / "node/node_modules/zeromq").exists():
+        languages["Node"] = lambda name: ["node", examples / f"node/{name}.mjs"]
+    with system.peer("gateway") as local:
+        local.submit_all([("offer.put", {"offer": "day", "party": "f", "product": "mask",
+                                         "kind": "capacity", "per_day": 10, "from": "2031-01-01",
+                                         "to": "2031-02-01"}), need("e1")])
+    system.wait_idle()
+    keys = ["--key", system.factory, "--server-key"]
+    for number, (language, program) in enumerate(languages.items(), 1):
+        def run(*words):
+            return subprocess.run([*map(str, words)], capture_output=True, text=True, timeout=60,
+                                  cwd=system.folder, check=False)
+        adapter = [*program("adapter"), "--gateway", system.remote["gateway"], *keys]
+        done = run(*adapter, system.server, "--offer", "day", "--per-day", 10 + number, "--number",
+                   number)
+        assert done.returncode == DONE and "accepted" in done.stdout, (language, done)
+        done = run(*adapter, system.server, "--offer", "other", "--per-day", 1, "--number", 9)
+        assert done.returncode == DENIED, (language, done)
+        console = [*program("console"), "--dispatch", system.remote["dispatch"], *keys,
+                   system.data / "keys" / "server.pub", "--cursor", f"cursor-{language}",
+                   "--until-idle", "--party"]
+        done = run(*console, "f")
+        assert done.returncode == DONE and '"offerer":"f"' in done.stdout, (language, done)
+        assert run(*console, "h").returncode == DENIED, language
+        os.chmod(system.factory, 0o640)
+        done = run(*console, "f")
+        os.chmod(system.factory, 0o600)
+        assert done.returncode == CONFIG and "chmod 600" in done.stderr, (language, done)
+
+
 def a_restart_knows_the_keys(system):
     pids = system.pids()
     gone = system.make_key("gone.key", "h", "requester")
@@ -292,7 +328,7 @@ def main():
                   a_routing_id_of_ones_own_gets_nothing, a_rotated_key_ends_when_it_was_said,
                   a_frame_above_the_limit_costs_its_sender_the_connection,
                   many_handshakes_at_once_all_succeed, malformed_connections_reach_nobody,
-                  a_restart_knows_the_keys, given=[system])
+                  the_examples_speak_with_keys, a_restart_knows_the_keys, given=[system])
 
 
 main()

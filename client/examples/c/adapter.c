@@ -26,6 +26,7 @@ struct report {
 
 struct arguments {
     const char *data;
+    const char *gateway, *key, *server_key; /* Of a system on another machine. */
     const char *offer;
     const char *per_day; /* NULL: figures come on standard input. */
     uint64_t number;     /* 0: the time. */
@@ -124,11 +125,10 @@ static enum maillon_status send_all(struct maillon *connection, const struct arg
 static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 {
     static const struct option options[] = {
-        {"data", required_argument, NULL, 'd'},
-        {"offer", required_argument, NULL, 'o'},
-        {"per-day", required_argument, NULL, 'p'},
-        {"number", required_argument, NULL, 'n'},
-        {NULL, 0, NULL, 0},
+        {"data", required_argument, NULL, 'd'},       {"offer", required_argument, NULL, 'o'},
+        {"per-day", required_argument, NULL, 'p'},    {"number", required_argument, NULL, 'n'},
+        {"gateway", required_argument, NULL, 'g'},    {"key", required_argument, NULL, 'k'},
+        {"server-key", required_argument, NULL, 's'}, {NULL, 0, NULL, 0},
     };
 
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -138,11 +138,18 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
             arguments->offer = optarg;
         } else if (option == 'p') {
             arguments->per_day = optarg;
+        } else if (option == 'g') {
+            arguments->gateway = optarg;
+        } else if (option == 'k') {
+            arguments->key = optarg;
+        } else if (option == 's') {
+            arguments->server_key = optarg;
         } else if (option != 'n' || !read_figure(optarg, &arguments->number)) {
             return false;
         }
     }
-    return optind == argc && arguments->data != NULL && arguments->offer != NULL;
+    return optind == argc && arguments->offer != NULL &&
+           (arguments->data != NULL || arguments->gateway != NULL);
 }
 
 int main(int argc, char **argv)
@@ -150,17 +157,28 @@ int main(int argc, char **argv)
     struct arguments arguments = {.number = 0};
 
     if (!read_arguments(argc, argv, &arguments)) {
-        fprintf(stderr, "usage: adapter --data DIR --offer ID [--per-day UNITS] [--number N]\n");
+        fprintf(stderr,
+                "usage: adapter --data DIR --offer ID [--per-day UNITS] [--number N]\n"
+                "       adapter --gateway ENDPOINT --key FILE --server-key KEY|FILE --offer ID\n");
         return MAILLON_USAGE;
     }
-    struct maillon_options options = {.size = sizeof options, .data = arguments.data};
+    char problem[MAILLON_PROBLEM_SIZE] = "";
+    struct maillon_options options = {
+        .size = sizeof options,
+        .data = arguments.gateway == NULL ? arguments.data : NULL,
+        .gateway = arguments.gateway,
+        .key = arguments.key,
+        .server_key = arguments.server_key,
+        .problem = problem,
+    };
     struct maillon *connection = NULL;
     enum maillon_status status = maillon_open(&options, &connection);
     if (status == MAILLON_OK) {
         status = send_all(connection, &arguments);
     }
     if (status != MAILLON_OK) {
-        fprintf(stderr, "adapter: %s\n", maillon_status_name(status));
+        fprintf(stderr, "adapter: %s\n",
+                problem[0] != '\0' ? problem : maillon_status_name(status));
     }
     maillon_close(connection);
     return (int)status;

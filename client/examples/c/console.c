@@ -18,6 +18,8 @@
 
 struct console {
     const char *data;
+    const char *dispatch, *key, *server_key; /* Of a system on another machine. */
+    const char *party;
     const char *cursor_path;
     bool is_until_idle;
     bool is_idle;
@@ -88,7 +90,8 @@ static bool store_cursor(const char *path, uint64_t seq)
 static enum maillon_status follow(struct maillon *connection, struct console *console)
 {
     uint64_t stored = load_cursor(console->cursor_path);
-    enum maillon_status status = maillon_subscribe(connection, NULL, stored, on_event, console);
+    struct maillon_filter filter = {.size = sizeof filter, .party = console->party};
+    enum maillon_status status = maillon_subscribe(connection, &filter, stored, on_event, console);
 
     console->seq = stored;
     while (status == MAILLON_OK && !is_interrupted && !console->is_reset &&
@@ -109,15 +112,23 @@ static enum maillon_status follow(struct maillon *connection, struct console *co
 static bool read_arguments(int argc, char **argv, struct console *console)
 {
     static const struct option options[] = {
-        {"data", required_argument, NULL, 'd'},
-        {"cursor", required_argument, NULL, 'c'},
-        {"until-idle", no_argument, NULL, 'u'},
-        {NULL, 0, NULL, 0},
+        {"data", required_argument, NULL, 'd'},       {"cursor", required_argument, NULL, 'c'},
+        {"until-idle", no_argument, NULL, 'u'},       {"dispatch", required_argument, NULL, 'e'},
+        {"party", required_argument, NULL, 'p'},      {"key", required_argument, NULL, 'k'},
+        {"server-key", required_argument, NULL, 's'}, {NULL, 0, NULL, 0},
     };
 
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (option == 'd') {
             console->data = optarg;
+        } else if (option == 'e') {
+            console->dispatch = optarg;
+        } else if (option == 'p') {
+            console->party = optarg;
+        } else if (option == 'k') {
+            console->key = optarg;
+        } else if (option == 's') {
+            console->server_key = optarg;
         } else if (option == 'c') {
             console->cursor_path = optarg;
         } else if (option == 'u') {
@@ -126,7 +137,7 @@ static bool read_arguments(int argc, char **argv, struct console *console)
             return false;
         }
     }
-    return optind == argc && console->data != NULL;
+    return optind == argc && (console->data != NULL || console->dispatch != NULL);
 }
 
 int main(int argc, char **argv)
@@ -135,19 +146,30 @@ int main(int argc, char **argv)
     struct sigaction action = {.sa_handler = on_signal}; /* Without SA_RESTART: ends a wait. */
 
     if (!read_arguments(argc, argv, &console)) {
-        fprintf(stderr, "usage: console --data DIR [--cursor FILE] [--until-idle]\n");
+        fprintf(stderr,
+                "usage: console --data DIR [--party ID] [--cursor FILE] [--until-idle]\n"
+                "       console --dispatch ENDPOINT --key FILE --server-key KEY|FILE --party ID\n");
         return MAILLON_USAGE;
     }
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    struct maillon_options options = {.size = sizeof options, .data = console.data};
+    char problem[MAILLON_PROBLEM_SIZE] = "";
+    struct maillon_options options = {
+        .size = sizeof options,
+        .data = console.dispatch == NULL ? console.data : NULL,
+        .dispatch = console.dispatch,
+        .key = console.key,
+        .server_key = console.server_key,
+        .problem = problem,
+    };
     struct maillon *connection = NULL;
     enum maillon_status status = maillon_open(&options, &connection);
     if (status == MAILLON_OK) {
         status = follow(connection, &console);
     }
     if (status != MAILLON_OK) {
-        fprintf(stderr, "console: %s\n", maillon_status_name(status));
+        fprintf(stderr, "console: %s\n",
+                problem[0] != '\0' ? problem : maillon_status_name(status));
     }
     maillon_close(connection);
     return (int)status;

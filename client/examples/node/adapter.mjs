@@ -4,9 +4,14 @@
 //     node adapter.mjs --data DIR --offer ID --per-day UNITS [--number N]
 //     sensor | node adapter.mjs --data DIR --offer ID        (one figure a line)
 //
+// From another machine, with a key that an admin registered:
+//
+//     node adapter.mjs --gateway tcp://HOST:PORT --key FILE --server-key KEY|FILE --offer ID ...
+//
 // Each report has a number, higher than the one before: a late one never overwrites a newer.
 // Without --number it is the time in milliseconds, which rises over restarts too.
 import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -17,7 +22,7 @@ import { Dealer } from "zeromq";
 const RESEND_MS = 5000;
 const PATIENCE_MS = 60000;
 const EXITS = { unknown: 66, full: 75, version: 76, denied: 77, conflict: 80 };
-const USAGE = 64, DATA = 65, UNREACHABLE = 69;
+const USAGE = 64, DATA = 65, UNREACHABLE = 69, CONFIG = 78;
 
 function fail(status, message) {
     console.error(`adapter: ${message}`);
@@ -87,10 +92,13 @@ function readArguments() {
     const text = { type: "string" };
     try {
         const { values } = parseArgs({
-            options: { data: text, offer: text, "per-day": text, number: text },
+            options: {
+                data: text, offer: text, "per-day": text, number: text, gateway: text, key: text,
+                "server-key": text,
+            },
         });
-        if (values.data === undefined || values.offer === undefined) {
-            throw new Error("--data DIR and --offer ID are needed");
+        if ((values.data ?? values.gateway) === undefined || values.offer === undefined) {
+            throw new Error("--data DIR or --gateway ENDPOINT, and --offer ID, are needed");
         }
         return values;
     } catch (error) {
@@ -98,9 +106,40 @@ function readArguments() {
     }
 }
 
+// The lines "public KEY" and "secret KEY" of a key file; a public key may stand for itself.
+function readKey(path) {
+    if (!existsSync(path) && path.length === 40) {
+        return { public: path };
+    }
+    const text = readFileSync(path, "utf8");
+    if (text.includes("secret ") && (statSync(path).mode & 0o077) !== 0) {
+        fail(CONFIG, `${path}: others may have read the secret; run chmod 600`);
+    }
+    return Object.fromEntries(text.trim().split("\n").filter((line) => !line.startsWith("#"))
+        .map((line) => line.split(" ")));
+}
+
+function keyOptions(endpoint) {
+    if (!endpoint.startsWith("tcp://")) {
+        return {};
+    }
+    if (values.key === undefined || values["server-key"] === undefined) {
+        fail(CONFIG, "a tcp endpoint needs --key and --server-key");
+    }
+    const key = readKey(values.key);
+    return {
+        curveServerKey: readKey(values["server-key"]).public,
+        curvePublicKey: key.public,
+        curveSecretKey: key.secret,
+    };
+}
+
 const values = readArguments();
-const gateway = new Dealer({ linger: 0, heartbeatInterval: 2000, heartbeatTimeout: 6000 });
-gateway.connect(`ipc://${values.data}/run/gateway`);
+const endpoint = values.gateway ?? `ipc://${values.data}/run/gateway`;
+const gateway = new Dealer({
+    linger: 0, heartbeatInterval: 2000, heartbeatTimeout: 6000, ...keyOptions(endpoint),
+});
+gateway.connect(endpoint);
 let number = values.number === undefined ? 0 : figure(values.number);
 const texts = values["per-day"] === undefined
     ? createInterface({ input: process.stdin })
