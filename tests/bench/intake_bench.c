@@ -1,7 +1,7 @@
 /*
  * intake_bench.c - durable submissions a second at the gateway, beside its two limits.
  *
- *     ./dev bench intake [--seconds S] [--rounds R] [--setting CLIENTSxWINDOW] [--peer]
+ *     ./dev bench intake [--seconds S] [--rounds R] [--setting CLIENTSxWINDOW] [--peer] [--curve]
  *
  * One thread drives all clients. A client has at most `window` commands without an answer and
  * packs what it may send into one submit, as libmaillon does; an answer means durable. Rounds of
@@ -14,8 +14,10 @@
  *     router_packed_per_s  the same with the gateway's messages
  *
  * `ratio` is acked_per_s over the slower of lmdb_per_s and router_per_s. --peer measures Redis with
- * `appendfsync always` and XADD in the same minutes.
+ * `appendfsync always` and XADD in the same minutes. --curve
+ * measures instead what keys cost: the same clients over ipc and over tcp with CURVE.
  */
+#include "tests/bench/intake_curve.h"
 #include "tests/bench/support/bench.h"
 #include "tests/bench/support/commands.h"
 
@@ -46,6 +48,7 @@ struct arguments {
     unsigned rounds;
     struct setting only; /* No clients: all settings. */
     bool with_peer;
+    bool is_curve;
 };
 
 struct client {
@@ -434,11 +437,9 @@ static void run_setting(const char *place, struct setting setting,
 static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 {
     static const struct option options[] = {
-        {"seconds", required_argument, NULL, 's'},
-        {"rounds", required_argument, NULL, 'r'},
-        {"setting", required_argument, NULL, 'c'},
-        {"peer", no_argument, NULL, 'p'},
-        {NULL, 0, NULL, 0},
+        {"seconds", required_argument, NULL, 's'}, {"rounds", required_argument, NULL, 'r'},
+        {"setting", required_argument, NULL, 'c'}, {"peer", no_argument, NULL, 'p'},
+        {"curve", no_argument, NULL, 'k'},         {NULL, 0, NULL, 0},
     };
 
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -448,6 +449,8 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
             arguments->rounds = (unsigned)strtoul(optarg, NULL, 10);
         } else if (option == 'p') {
             arguments->with_peer = true;
+        } else if (option == 'k') {
+            arguments->is_curve = true;
         } else if (option != 'c' || sscanf(optarg, "%ux%u", &arguments->only.clients,
                                            &arguments->only.window) != 2) {
             return false;
@@ -466,10 +469,19 @@ int main(int argc, char **argv)
         return run_echo(argv[2]);
     }
     if (!read_arguments(argc, argv, &arguments)) {
-        fprintf(stderr, "usage: intake [--seconds S] [--rounds R] [--setting CxW] [--peer]\n");
+        fprintf(stderr,
+                "usage: intake [--seconds S] [--rounds R] [--setting CxW] [--peer] [--curve]\n");
         return 64;
     }
     const char *place = bench_begin(SECONDS_MAX);
+    if (arguments.is_curve) {
+        struct setting one = arguments.only.clients > 0 ? arguments.only : SETTINGS[0];
+        intake_curve(place, &(struct curve_setting){.clients = one.clients,
+                                                    .window = one.window,
+                                                    .rounds = arguments.rounds,
+                                                    .seconds = arguments.seconds});
+        return EXIT_SUCCESS;
+    }
     if (arguments.only.clients > 0) {
         run_setting(place, arguments.only, &arguments);
     } else {
