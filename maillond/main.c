@@ -257,9 +257,13 @@ static int run_instance(struct program *program, const struct role_instance *ins
         return PROCESS_CONFIG;
     }
     bool has_second = instance->has_clients && strcmp(endpoint, configured) != 0;
-    struct identity *identity =
-        has_second && config_is_remote(configured) ? program->identity : NULL;
-    program->identity = identity == NULL ? program->identity : NULL; /* The process takes it. */
+    struct identity *identity = NULL; /* The process takes it; who has no use for it, forgets it. */
+    if (has_second && config_is_remote(configured)) {
+        identity = program->identity;
+    } else {
+        identity_close(program->identity);
+    }
+    program->identity = NULL;
     snprintf(journal_path, sizeof journal_path, "%s/%s", config->data, program->role);
     return process_run(&(struct process_options){
         .role = instance->role,

@@ -50,7 +50,7 @@ enum outcome { /* What became of a command. */
                OUTCOME_CONFLICT,  /* Would change what may not change: a need's party or product. */
                OUTCOME_STATE,     /* Not possible in the state it is in. */
                OUTCOME_FULL,      /* One rule more than a product or a party may have. */
-               OUTCOME_PASSED_ON, /* Not the market's matter: answers to assignments, keys, a tick. */
+               OUTCOME_PASSED_ON, /* Not the market's matter: answers, keys, a tick. */
 };
 const char *outcome_name(enum outcome outcome);
 const char *need_state_name(enum need_state state);

@@ -16,10 +16,10 @@ from system import BUILD, ROLES, System, new_id
 from tap import run_cases
 
 SEED = int(os.environ.get("MAILLON_SEED", "1"))
-COMMAND_KINDS = {*range(1, 15), *range(17, 21)}
+COMMAND_KINDS = {*range(1, 15), *range(17, 25)}
 ID_MAX = 64
 KNOWN = {"party": "p", "product": "x", "need": "n", "offer": "o", "given": "g",
-         "other": "q"}
+         "other": "q", "key": "0" * 40, "next": "1" * 40}
 REFERENCES = {
     "need.put": ["party", "product"], "offer.put": ["party", "product"],
     "capacity.put": ["offer"], "need.cancel": ["need"], "need.release": ["need"],
@@ -27,7 +27,7 @@ REFERENCES = {
     "assignment.decline": ["party"], "assignment.ship": ["party"], "assignment.receive": ["party"],
     "assignment.cancel": ["party"], "substitute.put": ["product", "given"],
     "norm.put": ["product"], "certificate.put": ["party", "product"],
-    "exclusion.put": ["party", "other"]}
+    "exclusion.put": ["party", "other"], "key.register": ["party"]}
 GOOD = {"unsigned integer": 1, "integer": 1, "boolean": True, "day": "2026-01-01", "time": 1,
         "degrees": 1, "map": {}}
 WRONG = {"unsigned integer": "1", "integer": "1", "boolean": 1, "text": 1, "binary": "text",
@@ -176,7 +176,11 @@ def rules_between_fields_are_named(run):
              ("norm.put", {**good_body(TABLES["norm.put"]), **period}, "to"),
              ("certificate.put", {**good_body(TABLES["certificate.put"]), **period}, "to"),
              ("exclusion.put", {**good_body(TABLES["exclusion.put"]), "other": "p"}, "other"),
-             ("exclusion.put", {**good_body(TABLES["exclusion.put"]), **period}, "to")]
+             ("exclusion.put", {**good_body(TABLES["exclusion.put"]), **period}, "to"),
+             ("key.register", {**good_body(TABLES["key.register"]), "party": "local"}, "party"),
+             ("key.register", {**good_body(TABLES["key.register"]), "from": 5, "to": 5}, "to"),
+             ("key.register", {**good_body(TABLES["key.register"]), "key": "~" * 40}, "key"),
+             ("key.rotate", {**good_body(TABLES["key.rotate"]), "next": "#" * 40}, "next")]
     answers = run.refusals([(name, body) for name, body, _ in cases])
     for (name, body, field), answer in zip(cases, answers):
         assert answer["field"] == field, (name, body, answer)
