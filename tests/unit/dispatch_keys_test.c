@@ -258,8 +258,8 @@ static void the_feed_is_watched_once_and_in_order(void)
         uint64_t random = test_seed = seed;
 
         open_watching(&watching);
-        for (char name = 'a'; name <= 'z'; name++) {
-            add_key(&watching, name, "p0", ROLE_REQUESTER, TIME_NONE);
+        for (int name = 'a'; name <= 'z'; name++) {
+            add_key(&watching, (char)name, "p0", ROLE_REQUESTER, TIME_NONE);
             if (random_below(&random, 3) != 0) {
                 hand_over(&watching, random_below(&random, watching.intake.head.last) + 1);
             }
