@@ -51,7 +51,7 @@ struct proposal {
     bool is_scarce;
 };
 
-/* The last few of something. */
+/* Some of what there is, to choose from. */
 struct known {
     uint64_t values[KNOWN_COUNT];
     size_t count;
@@ -132,18 +132,18 @@ static size_t number_of(const uint8_t id[MAILLON_ID_SIZE])
 
 static void remember(struct known *known, uint64_t value)
 {
-    known->values[known->count++ % KNOWN_COUNT] = value;
+    if (known->count < KNOWN_COUNT) {
+        known->values[known->count++] = value;
+    }
 }
 
 /* False when there is none. */
-static bool choose(struct chaos_client *client, const struct known *known, uint64_t *value)
+static bool choose(struct chaos_client *client, const struct known *known, size_t *place)
 {
-    size_t count = min_u64(known->count, KNOWN_COUNT);
-
-    if (count > 0) {
-        *value = known->values[random_below(&client->random, count)];
+    if (known->count > 0) {
+        *place = random_below(&client->random, known->count);
     }
-    return count > 0;
+    return known->count > 0;
 }
 
 static struct request *add_command(struct chaos_client *client, const char *type)
@@ -187,11 +187,12 @@ static struct request *make_offer(struct chaos_client *client)
 
 static struct request *make_capacity(struct chaos_client *client)
 {
-    uint64_t offer = 0;
+    size_t place = 0;
 
-    if (!choose(client, &client->offers, &offer)) {
+    if (!choose(client, &client->offers, &place)) {
         return NULL;
     }
+    uint64_t offer = client->offers.values[place];
     struct request *command = add_command(client, "capacity.put");
     snprintf(command->body, sizeof command->body,
              "{\"offer\":\"%s-%" PRIu64 "\",\"per_day\":%" PRIu64 "}", client->name, offer,
@@ -201,11 +202,13 @@ static struct request *make_capacity(struct chaos_client *client)
 
 static struct request *make_cancel(struct chaos_client *client)
 {
-    uint64_t need = 0;
+    size_t place = 0;
 
-    if (!choose(client, &client->needs, &need)) {
+    if (!choose(client, &client->needs, &place)) {
         return NULL;
     }
+    uint64_t need = client->needs.values[place];
+    client->needs.values[place] = client->needs.values[--client->needs.count]; /* Only once. */
     struct request *command = add_command(client, "need.cancel");
     snprintf(command->body, sizeof command->body, "{\"need\":\"%s-%" PRIu64 "\"}", client->name,
              need);

@@ -67,11 +67,15 @@ class System:
         shutil.rmtree(self.folder)
 
     def start(self):
+        self.begin()
+        until(self.is_ready, "the system to be ready")
+        return self
+
+    def begin(self):
+        """Starts it without waiting until it is ready."""
         self.daemon = subprocess.Popen(
             [f"{BUILD}/maillond/maillond", "--data", self.data, "--log-level", "warn",
              *self.settings], stdout=self.log, stderr=self.log)
-        until(self.is_ready, "the system to be ready")
-        return self
 
     def is_ready(self):
         assert self.daemon.poll() is None, f"maillond ended with {self.daemon.returncode}"
