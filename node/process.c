@@ -262,12 +262,12 @@ static void on_client(void *context, const struct port_message *message)
     pace(process);
 }
 
-static void on_upstream_head(void *context, const struct journal_head *head)
+static void on_upstream_head(void *context, const struct journal_head *head, uint64_t from)
 {
     struct process *process = context;
 
     if (!process->is_over) {
-        stage_upstream_head(process->stage, 0, head);
+        stage_upstream_head(process->stage, 0, head, from);
     }
 }
 

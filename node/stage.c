@@ -20,7 +20,7 @@
 #include <string.h>
 
 #define ASK_AGAIN_MS 1000
-#define SHORT_MS_MAX 1000     /* A head that entries overtook on another socket is not older. */
+#define SHORT_MS_MAX 1000     /* What a commit made durable may not be told yet. */
 #define CURSOR_COMMIT_MS 1000 /* A cursor that moved without own entries is saved this late. */
 #define READ_SIZE ((size_t)256 * 1024)
 #define PUBLISH_SIZE ((size_t)64 * 1024)
@@ -47,7 +47,7 @@ struct upstream {
     uint64_t next;       /* The entry to step next. */
     uint64_t last_known; /* It has at least this many. */
     uint64_t asked_ms;   /* When a replay was last asked for, 0: none is under way. */
-    uint64_t short_ms;   /* Since when its head lies before what was taken in, 0: it does not. */
+    uint64_t short_ms;   /* Since when it says that it lost entries, 0: it does not. */
 };
 
 struct effects {
@@ -489,14 +489,15 @@ void stage_entries(struct stage *stage, uint32_t upstream, struct bytes stored)
     work_off(stage);
 }
 
-/* Whether the upstream feed ends before what was taken in of it, and goes on to say so: entries and
- * heads come by two sockets, so one such head may only be late. */
-static bool is_shorter(struct stage *stage, uint64_t last)
+/* Whether the upstream feed has lost what was taken in of it, and goes on to say so. Entries
+ * overtake heads, by any time, on their way here: only an answer says that nothing came behind what
+ * had been taken in when it was asked for. */
+static bool is_shorter(struct stage *stage, uint64_t last, uint64_t from)
 {
     struct upstream *upstream = &stage->upstream;
 
-    if (last >= max_u64(upstream->next - 1, stage->recover_until)) {
-        upstream->short_ms = 0;
+    if (last + 1 >= from && last >= stage->recover_until) {
+        upstream->short_ms = last + 1 >= upstream->next ? 0 : upstream->short_ms;
         return false;
     }
     if (upstream->short_ms == 0) {
@@ -505,7 +506,8 @@ static bool is_shorter(struct stage *stage, uint64_t last)
     return now_ms(stage) >= upstream->short_ms + SHORT_MS_MAX;
 }
 
-void stage_upstream_head(struct stage *stage, uint32_t upstream, const struct journal_head *head)
+void stage_upstream_head(struct stage *stage, uint32_t upstream, const struct journal_head *head,
+                         uint64_t from)
 {
     ENSURE(upstream == 0);
     if (!is_stepping(stage)) {
@@ -522,9 +524,12 @@ void stage_upstream_head(struct stage *stage, uint32_t upstream, const struct jo
         fail(stage, "upstream no longer keeps the entries needed here: restore from a backup");
         return;
     }
-    if (is_shorter(stage, head->last)) {
+    if (is_shorter(stage, head->last, from)) {
         fail(stage, "the upstream journal is shorter than it was: restore them together");
         return;
+    }
+    if (head->last + 1 < stage->upstream.next) {
+        ask(stage); /* It may be late, or true. */
     }
     stage->upstream.last_known = max_u64(stage->upstream.last_known, head->last);
 }

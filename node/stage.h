@@ -117,7 +117,9 @@ MUST_USE enum status stage_begin(struct stage *stage, const struct journal_head 
 
 /* What the world tells a stage. `stored` is entries in stored form, in ascending order. */
 void stage_entries(struct stage *stage, uint32_t upstream, struct bytes stored);
-void stage_upstream_head(struct stage *stage, uint32_t upstream, const struct journal_head *head);
+/* `from`: the head came with the answer to world->ask for this entry; 0: it came by itself. */
+void stage_upstream_head(struct stage *stage, uint32_t upstream, const struct journal_head *head,
+                         uint64_t from);
 void stage_message(struct stage *stage, const struct client_message *message);
 void stage_committed(struct stage *stage, struct batch *batch, enum status status);
 void stage_timer(struct stage *stage, uint64_t now_ms); /* At least every 100 ms. */

@@ -33,6 +33,7 @@ from tap import BUILD  # noqa: E402
 
 ROUND_S = 20  # Of faults; the calm behind them comes on top.
 CALM_S = 60  # Within which everything must be decided.
+SLOW_S = 15  # Worth a line.
 STEP_S = 0.005
 PER_SECOND = 150  # Commands of each client.
 CLIENTS = (("anna", ""), ("bert", ""), ("carl", "carl"), ("dora", "dora"))  # And whose stream.
@@ -262,12 +263,15 @@ class Round:
 
     def look(self, system, clients, setup):
         """Waits for the calm, and for all that must have come with it."""
-        started = time.monotonic()
+        started, came = time.monotonic(), []
         try:
-            settle(system, clients)
+            for what in settle(system, clients):
+                came.append(f"{what} {time.monotonic() - started:.1f} s")
         except AssertionError as problem:
             self.violations.append(f"not live: {problem}: {system.maillon('stats', '--json').stdout}")
         self.liveness_s = time.monotonic() - started
+        if self.liveness_s > SLOW_S:
+            print(f"chaos: seed {self.seed}: a slow calm: {', '.join(came)}", file=sys.stderr)
         notes = [setup, *(client.read() for client in clients)]
         if not self.violations:
             history = History(notes, journal_of(system), stream_of(system))
@@ -326,20 +330,24 @@ def last_position(system, party):
 
 
 def settle(system, clients):
-    """Everything is answered, decided and told."""
+    """Waits until everything is answered, decided and told; gives what has come so far."""
     end = time.monotonic() + CALM_S
 
     def left():
         return max(end - time.monotonic(), 0)
 
     until(system.is_ready, "every role to serve", left())
+    yield "roles"
     for client in clients:
         until(client.has_all_answers, f"the answers to {client.notes.name}", left())
+    yield "answers"
     system.wait_idle(left())
+    yield "decisions"
     for client in clients:
         last = last_position(system, client.notes.party)
-        until(lambda: client.read().last >= last,
-              f"{client.notes.name} to have {last} events, not {client.notes.last}", left())
+        until(lambda: client.read().last >= last, f"{client.notes.name} to have {last} events",
+              left())
+    yield "events"
 
 
 def journal_of(system):

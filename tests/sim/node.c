@@ -587,7 +587,7 @@ static void on_head(struct node *node, const struct packet *packet)
     ENSURE(proto_decode(&FEED_HEAD, packet_first(packet), &arena, &head, &refusal) == STATUS_OK);
     stage_upstream_head(
         node->stage, 0,
-        &(struct journal_head){.epoch = head.epoch, .oldest = head.oldest, .last = head.last});
+        &(struct journal_head){.epoch = head.epoch, .oldest = head.oldest, .last = head.last}, 0);
     arena_deinit(&arena);
 }
 
@@ -602,8 +602,9 @@ static void on_ask(struct node *node, const struct packet *packet)
     sim_seen(node->sim, SEEN_REPLAY);
     if (stage_control(node->stage, bytes_from_text(REPLAY.name), buffer_view(&body), &type,
                       &answer) == STATUS_OK) {
-        send_to_role(node, node->number + 1, EVENT_REPLAY,
-                     packet_make(buffer_view(&answer), (struct bytes){0}));
+        struct packet *replayed = packet_make(buffer_view(&answer), (struct bytes){0});
+        replayed->number = replay.from;
+        send_to_role(node, node->number + 1, EVENT_REPLAY, replayed);
     }
     buffer_deinit(&body);
     buffer_deinit(&answer);
@@ -617,9 +618,9 @@ static void on_replay(struct node *node, const struct packet *packet)
 
     ENSURE(proto_decode(&ENTRIES, packet_first(packet), &arena, &entries, &refusal) == STATUS_OK);
     stage_upstream_head(node->stage, 0,
-                        &(struct journal_head){.epoch = entries.epoch,
-                                               .oldest = entries.oldest,
-                                               .last = entries.last});
+                        &(struct journal_head){
+                            .epoch = entries.epoch, .oldest = entries.oldest, .last = entries.last},
+                        packet->number);
     if (!node->is_over) {
         stage_entries(node->stage, 0, entries.data);
     }

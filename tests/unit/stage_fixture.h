@@ -245,7 +245,7 @@ static inline void deliver(struct setup *setup, uint64_t from, uint64_t to)
 
 static inline void tell_head(struct setup *setup)
 {
-    stage_upstream_head(setup->stage, 0, &setup->upstream.head);
+    stage_upstream_head(setup->stage, 0, &setup->upstream.head, 0);
 }
 
 static inline struct entry *own(struct setup *setup, uint64_t seq)

@@ -175,7 +175,12 @@ static void another_upstream_epoch_ends_the_stage(void)
     close_setup(&setup);
 }
 
-/* A head that another socket's entries overtook is late, not wrong: it counts when it stays. */
+static void expect_asked(const struct setup *setup, uint64_t count, uint64_t from)
+{
+    EXPECT_EQ(setup->world.ask_count, count);
+    EXPECT_EQ(setup->world.asked, from);
+}
+
 static void an_upstream_that_stays_shorter_ends_the_stage(void)
 {
     struct setup setup;
@@ -186,15 +191,39 @@ static void an_upstream_that_stays_shorter_ends_the_stage(void)
     deliver(&setup, 1, 3);
     struct journal_head shorter = setup.upstream.head;
     shorter.last = 2;
-    stage_upstream_head(setup.stage, 0, &shorter);
+    stage_upstream_head(setup.stage, 0, &shorter, 4);
     EXPECT_TRUE(stage_is_live(setup.stage));
     fake_world_pass(&setup.world, setup.stage, 2000);
     tell_head(&setup);
-    stage_upstream_head(setup.stage, 0, &shorter);
+    stage_upstream_head(setup.stage, 0, &shorter, 4);
     EXPECT_TRUE(stage_is_live(setup.stage));
     fake_world_pass(&setup.world, setup.stage, 1000);
-    stage_upstream_head(setup.stage, 0, &shorter);
+    stage_upstream_head(setup.stage, 0, &shorter, 4);
     expect_failure(&setup, "shorter");
+    close_setup(&setup);
+}
+
+/* A process that was stopped finds heads of long ago in its socket. */
+static void a_head_that_is_late_by_any_time_ends_nothing_and_is_asked_about(void)
+{
+    struct setup setup;
+
+    open_setup(&setup, &tally_role);
+    add_upstream_times(&setup, TALLY_ONE, 3);
+    start(&setup);
+    deliver(&setup, 1, 3);
+    struct journal_head late = setup.upstream.head;
+    late.last = 1;
+    uint64_t before = setup.world.ask_count;
+    stage_upstream_head(setup.stage, 0, &late, 0);
+    expect_asked(&setup, before + 1, 4);
+    fake_world_pass(&setup.world, setup.stage, 5000);
+    stage_upstream_head(setup.stage, 0, &late, 0);
+    expect_asked(&setup, before + 2, 4);
+    stage_upstream_head(setup.stage, 0, &late, 2); /* An answer of long ago. */
+    fake_world_pass(&setup.world, setup.stage, 5000);
+    stage_upstream_head(setup.stage, 0, &late, 2);
+    EXPECT_TRUE(stage_is_live(setup.stage));
     close_setup(&setup);
 }
 
@@ -210,9 +239,9 @@ static void an_upstream_behind_the_cursor_is_noticed_while_recovering(void)
     restart(&setup);
     struct journal_head shorter = setup.upstream.head;
     shorter.last = 2;
-    stage_upstream_head(setup.stage, 0, &shorter);
+    stage_upstream_head(setup.stage, 0, &shorter, 0);
     fake_world_pass(&setup.world, setup.stage, 1000);
-    stage_upstream_head(setup.stage, 0, &shorter);
+    stage_upstream_head(setup.stage, 0, &shorter, 0);
     expect_failure(&setup, "shorter");
     close_setup(&setup);
 }
@@ -501,6 +530,7 @@ static const struct test_case cases[] = {
     CASE(bytes_that_do_not_check_are_asked_for_again),
     CASE(another_upstream_epoch_ends_the_stage),
     CASE(an_upstream_that_stays_shorter_ends_the_stage),
+    CASE(a_head_that_is_late_by_any_time_ends_nothing_and_is_asked_about),
     CASE(an_upstream_behind_the_cursor_is_noticed_while_recovering),
     CASE(an_upstream_that_forgot_what_is_needed_ends_the_stage),
     CASE(a_cause_is_what_was_not_decided_before),
