@@ -4,7 +4,11 @@
 #include "tests/unit/client_mock.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/time.h>
+
+#define SIGNAL_COUNT 2000
 
 /* What came back. */
 
@@ -142,6 +146,32 @@ static void every_submission_is_answered_once(void)
     EXPECT_EQ(answered.last.position, 600);
     EXPECT_EQ(memcmp(answered.last.chain, chain, sizeof chain), 0);
     EXPECT_EQ(strlen(answered.last.code), 0);
+    pair_close(&pair);
+}
+
+static volatile sig_atomic_t signal_count;
+
+static void on_alarm(int number)
+{
+    (void)number;
+    signal_count++;
+}
+
+/* Calls of the system that a handler interrupts are made again. */
+static void a_storm_of_signals_interrupts_nothing(void)
+{
+    struct sigaction action = {.sa_handler = on_alarm}; /* Without SA_RESTART. */
+    struct itimerval often = {.it_interval = {.tv_usec = 200}, .it_value = {.tv_usec = 200}};
+    struct itimerval never = {.it_value = {.tv_usec = 0}};
+    struct pair pair;
+
+    gateway_open(&pair, 4);
+    EXPECT_EQ(sigaction(SIGALRM, &action, NULL), 0);
+    EXPECT_EQ(setitimer(ITIMER_REAL, &often, NULL), 0);
+    while (signal_count < SIGNAL_COUNT) {
+        EXPECT_EQ(maillon_process(pair.connection), MAILLON_OK);
+    }
+    EXPECT_EQ(setitimer(ITIMER_REAL, &never, NULL), 0);
     pair_close(&pair);
 }
 
@@ -637,6 +667,7 @@ int main(int argc, char **argv)
     static const struct test_case cases[] = {
         CASE(every_submission_is_answered_once),
         CASE(without_a_descriptor_no_connection_is_opened),
+        CASE(a_storm_of_signals_interrupts_nothing),
         CASE(a_command_arrives_as_it_was_submitted),
         CASE(a_submit_is_encoded_as_its_table_says),
         CASE(the_second_answer_to_a_command_is_dropped),
