@@ -78,7 +78,9 @@ class ClientProcess:
         return self.notes
 
     def has_all_answers(self):
-        self.process.send_signal(signal.SIGUSR1)  # No new commands. Again, should it have begun just now.
+        """What it has sent is answered, and it will send nothing new."""
+        assert self.process.poll() is None, f"{self.notes.name} ended with {self.process.returncode}"
+        self.process.send_signal(signal.SIGUSR1)  # Again and again: it may have begun just now.
         notes = self.read()
         return len(notes.answered) == len(notes.sent)
 
@@ -338,8 +340,7 @@ def settle(system, clients):
 
     until(system.is_ready, "every role to serve", left())
     yield "roles"
-    for client in clients:
-        until(client.has_all_answers, f"the answers to {client.notes.name}", left())
+    until(lambda: all([client.has_all_answers() for client in clients]), "all answers", left())
     yield "answers"
     system.wait_idle(left())
     yield "decisions"
