@@ -338,11 +338,7 @@ def settle(system, clients):
     def left():
         return max(end - time.monotonic(), 0)
 
-    def is_up():
-        system.go_on()  # One that was told to stop may have ended just now.
-        return system.is_ready()
-
-    until(is_up, "every role to serve", left())
+    until(system.is_ready, "every role to serve", left())
     yield "roles"
     until(lambda: all([client.has_all_answers() for client in clients]), "all answers", left())
     yield "answers"

@@ -109,7 +109,7 @@ class Apart(Broken):
 
     def __init__(self, proxy):
         super().__init__(proxy)
-        self.roles, self.ended = {}, []
+        self.roles, self.leaving, self.ended = {}, [], []
         (self.data / "run").mkdir(parents=True)
         for role in ROLES:
             (self.folder / role / "run").mkdir(parents=True, mode=0o700)
@@ -155,6 +155,8 @@ class Apart(Broken):
     def end(self, role, number):
         """Its journal is free when this returns from a kill."""
         is_there = self.signal(role, number)
+        if is_there and number == signal.SIGTERM:
+            self.leaving.append(self.roles[role])
         if is_there and number == signal.SIGKILL:
             self.roles[role].wait()
         return is_there
@@ -170,6 +172,9 @@ class Apart(Broken):
 
     def go_on(self):
         super().go_on()
+        for process in self.leaving:
+            process.wait(60)
+        self.leaving.clear()
         self.start_all()
 
     def stop(self):
@@ -188,5 +193,5 @@ class Apart(Broken):
     def troubles(self):
         self.reap()
         for role, code in self.ended:
-            if code not in (0, -signal.SIGKILL):
+            if code not in (0, -signal.SIGKILL, -signal.SIGTERM):  # Told before it was listening.
                 yield f"{role} ended with {code}"
