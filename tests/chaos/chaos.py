@@ -314,7 +314,9 @@ def set_up(system):
         for name, body in commands:
             one = new_id()
             notes.sent[one.hex()] = (micros(), name, body)
-            _, answer = gateway.ask("submit", {"commands": [{"id": one, "t": name, "body": body}]})
+            kind, answer = gateway.ask("submit",
+                                       {"commands": [{"id": one, "t": name, "body": body}]})
+            assert kind == "answers", (kind, answer)
             result = answer["results"][0]
             notes.answers.append((micros(), one.hex(), "ok" if result["accepted"] else "refused",
                                   result["position"], result["chain"].hex(), False))

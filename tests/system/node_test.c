@@ -395,6 +395,11 @@ static struct report wait_until(const struct bench *bench, const char *role, uin
     snprintf(name, sizeof name, "%s.control", role);
     void *socket = connect_to(bench, name);
     while (!ask_status(socket, &report) || !report.ready || report.last < last) {
+        if (now_ms() >= deadline) { /* What it said last, if it is there at all. */
+            fprintf(stderr, "  %s: %s, last %" PRIu64 ", cursor %" PRIu64 ", lag %" PRIu64 "\n",
+                    role, report.ready ? "ready" : "not ready", report.last, report.cursor,
+                    report.lag);
+        }
         EXPECT_TRUE(now_ms() < deadline);
     }
     zmq_close(socket);
