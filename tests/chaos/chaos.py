@@ -4,9 +4,10 @@
     chaos.py --seconds N [--seed S] [--keep DIR]
 
 In rounds: a fresh system, a seed that draws which faults there are and when they strike, clients
-that write down what they saw (client.c), then calm: everything said has to be answered, decided and told
-within a bounded time. What the clients saw is compared with what is stored (history.py). Prints a line
-of JSON. With --keep the notes and the log of a round that broke something are left in DIR.
+that write down what they saw (client.c), then calm: everything said has to be answered, decided
+and told within a bounded time. What the clients saw is compared with what is stored (history.py).
+Prints a line of JSON. With --keep the notes and the log of a round that broke something are left
+in DIR.
 """
 import argparse
 import collections
@@ -79,7 +80,8 @@ class ClientProcess:
 
     def has_all_answers(self):
         """What it has sent is answered, and it will send nothing new."""
-        assert self.process.poll() is None, f"{self.notes.name} ended with {self.process.returncode}"
+        code = self.process.poll()
+        assert code is None, f"{self.notes.name} ended with {code}"
         self.process.send_signal(signal.SIGUSR1)  # Again and again: it may have begun just now.
         notes = self.read()
         return len(notes.answered) == len(notes.sent)
@@ -270,7 +272,8 @@ class Round:
             for what in settle(system, clients):
                 came.append(f"{what} {time.monotonic() - started:.1f} s")
         except AssertionError as problem:
-            self.violations.append(f"not live: {problem}: {system.maillon('stats', '--json').stdout}")
+            stats = system.maillon("stats", "--json").stdout
+            self.violations.append(f"not live: {problem}: {stats}")
         self.liveness_s = time.monotonic() - started
         if self.liveness_s > SLOW_S:
             print(f"chaos: seed {self.seed}: a slow calm: {', '.join(came)}", file=sys.stderr)

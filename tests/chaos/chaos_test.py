@@ -1,4 +1,4 @@
-"""chaos_test.py - a short run of chaos, roles apart and under the supervisor; and the faults themselves."""
+"""chaos_test.py - a short run of chaos, roles apart and supervised; and the proxy's faults."""
 import os
 import pathlib
 import socket

@@ -1,8 +1,8 @@
 """history.py - what clients saw, and what is wrong with it.
 
 A history is what every client wrote down for itself (client.c says how), the gateway's journal
-and the whole stream as they are once the faults have stopped. `violations` needs nothing else: it knows what
-was promised, and nothing of how the system works.
+and the whole stream as they are once the faults have stopped. `violations` needs nothing else: it
+knows what was promised, and nothing of how the system works.
 
     receipts     the same id gets the same answer, and nothing good is refused
     journal      every command acknowledged is there once, as it was sent, and no other
@@ -63,8 +63,8 @@ class Client:
 
 
 class History:
-    """Clients' notes, beside the journal (dictionaries: id, by, position, chain, type, body) and the
-    whole stream (events with their seq) as both are at the end."""
+    """Clients' notes, beside the journal (dictionaries: id, by, position, chain, type, body) and
+    the whole stream (events with their seq) as both are at the end."""
 
     def __init__(self, clients, journal, stream):
         self.clients, self.journal, self.stream = clients, journal, stream

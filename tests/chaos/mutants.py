@@ -1,4 +1,4 @@
-"""mutants.py - plants one bug after another in the real processes and prints the seed by which chaos finds it.
+"""Plants one bug after another in the real processes and prints the seed by which chaos finds it.
 
     mutants.py [SEEDS]    MAILLON_BUILD is a build with -Dmutants=true
 

@@ -1,7 +1,7 @@
 """network.py - faults in the kernel's network, where this process has one of its own.
 
-`enter` starts the program again in a network namespace: with root's rights, or as root of a user namespace.
-Without either the kernel's network is left alone and these faults are left out.
+`enter` starts the program again in a network namespace: with root's rights, or as root of a user
+namespace. Without either the kernel's network is left alone and these faults are left out.
 """
 import os
 import shutil
@@ -55,7 +55,7 @@ class Network:
                      "drop")
 
     def reset(self, port):
-        """Ends the connections there are: `ss -K` where the kernel can, else the next segment of each does."""
+        """Ends the connections there are; False where the kernel cannot."""
         return run("ss", "-K", "-t", "dport", "=", str(port)) or \
             run("ss", "-K", "-t", "sport", "=", str(port))
 

@@ -1,7 +1,7 @@
 """proxy.py - connections that go through us, so that they can be delayed, stalled, cut and lost.
 
-One thread carries all bytes; faults are set from any other. A link listens at one address and makes a
-connection to another for each that it takes. Addresses are paths or (host, port).
+One thread carries all bytes; faults are set from any other. A link listens at one address and
+makes a connection to another for each that it takes. Addresses are paths or (host, port).
 """
 import asyncio
 import random
@@ -23,7 +23,7 @@ class Link:
         self.heal()
 
     def heal(self):
-        """New bytes pass. What was swallowed stays so: its connections are dead until somebody ends them."""
+        """New bytes pass. Half-open connections stay so until somebody ends them."""
         self.delay_s = 0
         self.bytes_per_s = 0
         self.is_stalled = False

@@ -16,7 +16,7 @@ BEFORE = dict(zip(ROLES[1:], ROLES))  # The role that one follows.
 
 
 def free_address():
-    """A host and port of this machine. Another loopback host each time: nobody else is likely there."""
+    """A host and port of this machine, on a loopback host where nobody else is likely to be."""
     host = f"127.{random.randrange(1, 255)}.{random.randrange(1, 255)}.{random.randrange(1, 255)}"
     with socket.socket() as probe:
         probe.bind((host, 0))
@@ -68,7 +68,9 @@ class Broken(System):
 class Supervised(Broken):
     """One maillond that keeps its roles alive."""
 
-    name = "supervised"
+    def __init__(self, proxy):
+        super().__init__(proxy)
+        self.codes = []  # Of its orderly ends.
 
     def end(self, role, number):
         return self.signal(role, number)
@@ -80,9 +82,8 @@ class Supervised(Broken):
         """The supervisor itself, and everything with it."""
         if is_orderly:
             self.go_on()
-            return self.stop() == 0
+            self.codes.append(self.stop())
         self.kill()
-        return True
 
     def start_all(self):
         if self.daemon.poll() is not None:
@@ -96,16 +97,15 @@ class Supervised(Broken):
         """Ends of roles that were nobody's doing."""
         self.log.seek(0)
         for line in self.log:
-            ended = re.search(r"a role ended.* exit=(\d+) signal=0", line)
-            if ended and ended[1] != "0":
+            ended = re.search(r"a role (ended.* exit=[1-9]\d* signal=0|cannot run)", line)
+            if ended:
                 yield line.strip()
+        yield from (f"the supervisor ended with {code}" for code in self.codes if code != 0)
 
 
 class Apart(Broken):
     """A process and a directory for each role. Where a role looks for the one before it, the proxy
     listens; one more directory shows all of them to the maillon command."""
-
-    name = "apart"
 
     def __init__(self, proxy):
         super().__init__(proxy)
@@ -164,7 +164,6 @@ class Apart(Broken):
     def end_all(self, is_orderly):
         for role in random.sample(ROLES, len(ROLES)):
             self.end(role, signal.SIGTERM if is_orderly else signal.SIGKILL)
-        return True
 
     def start_all(self):
         for role in random.sample(ROLES, len(ROLES)):

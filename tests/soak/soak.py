@@ -1,11 +1,12 @@
 #!/usr/bin/python3
-"""soak.py - everything that searches for broken promises, for a long time, and the scoreboard at the end.
+"""soak.py - all that searches for broken promises, for long, and the scoreboard at the end.
 
     soak.py MINUTES [--lines FILE] [--page FILE]
 
-Runs each part with its share of the time, one after the other, and keeps the line of JSON that each prints
-in FILE (build/soak.jsonl). The scoreboard between the two marks of the page (docs/reliability.md) is made
-of these lines and nothing else; beside each figure stands what others reach or aim at, with its source.
+Runs each part with its share of the time, one after the other, and keeps the line of JSON that each
+prints in FILE (build/soak.jsonl). The scoreboard between the two marks of the page
+(docs/reliability.md) is made of these lines and nothing else; beside each figure stands what others
+reach or aim at, with its source.
 """
 import argparse
 import json
@@ -162,8 +163,8 @@ def torture_rows(torture):
                f"{number(torture['violations'])} of {number(torture['images'])}",
                "ALICE (OSDI 2014): 60 vulnerabilities in 11 applications")
     if torture.get("flips"):
-        yield ("flipped bits", f"{number(torture['flips'])}, {number(torture['flips_found'])} found, "
-               "the rest without effect or ended the process",
+        yield ("flipped bits", f"{number(torture['flips'])}, of them found "
+               f"{number(torture['flips_found'])}; the rest without effect, or the process ended",
                f"[Jepsen on NATS 2.12.1]({ACCEPTED_AT}): 679,153 of 1,367,069 lost")
 
 
