@@ -144,6 +144,7 @@ static void follower_step(void *state, uint32_t upstream, const struct entry *en
 
 static const struct role source_role = {
     .name = "source",
+    .version = STAGE_VERSION,
     .is_source = true,
     .load = tally_load,
     .loaded = tally_loaded,
@@ -156,6 +157,7 @@ static const struct role source_role = {
 
 static const struct role follower_role = {
     .name = "follower",
+    .version = STAGE_VERSION,
     .load = tally_load,
     .loaded = tally_loaded,
     .step = follower_step,
