@@ -92,6 +92,7 @@ struct oracle {
         uint64_t verified; /* Entries whose chain was checked. */
         uint64_t time_ms;
         uint64_t cause;
+        uint64_t newer_from; /* The first entry of a newer version, 0 for none. */
         uint64_t *hashes;
         size_t hash_capacity;
         uint8_t chain[CHAIN_SIZE];

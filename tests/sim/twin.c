@@ -1,0 +1,113 @@
+/*
+ * twin.c - a second gateway over an older copy of the journal.
+ *
+ * It hears what clients say, under the ids that the first one knows, and what it takes in goes to
+ * match under numbers that the first one has given. Its answers reach nobody. Only entries of one
+ * of the two may take effect: match must stop, and goes on when the first one is back.
+ */
+#include "core/model/record.h"
+#include "proto/messages.h"
+#include "tests/sim/sim.h"
+#include "tests/sim/work.h"
+
+#include <stdlib.h>
+
+#define DOWN_US_MIN 20000
+#define DOWN_US_MAX 2000000
+#define TWIN_US_MIN 500000
+#define TWIN_US_MAX 12000000
+#define LATE_US 15000000 /* What it said may still be on its way, to a role that stands still. */
+
+bool twin_runs(const struct node *node)
+{
+    return node->original != NULL;
+}
+
+bool twin_may_be_heard(const struct node *node)
+{
+    return twin_runs(node) ||
+           (node->twin_end_us > 0 && node->sim->now_us < node->twin_end_us + LATE_US);
+}
+
+/* Where match stands for good no copy may be at its end: it could go on from there. */
+static bool is_copy_behind(const struct node *gateway)
+{
+    const struct storage *storage = &gateway->storage;
+
+    return storage->older.is_kept &&
+           storage->older.head.last < node_cursor(&gateway->sim->nodes[NODE_MATCH]);
+}
+
+void twin_begin(struct sim *sim, struct draw *draw)
+{
+    struct node *gateway = &sim->nodes[NODE_GATEWAY];
+
+    if (!node_is_up(gateway) || twin_runs(gateway) || !is_copy_behind(gateway)) {
+        return;
+    }
+    node_end(gateway, draw_tail(draw, DOWN_US_MIN, DOWN_US_MAX));
+    storage_repair(&gateway->storage);
+    gateway->original = memory_take(1, sizeof *gateway->original);
+    storage_copy(gateway->original, &gateway->storage);
+    ENSURE(storage_fall_back(&gateway->storage));
+    sim_push(sim, draw_tail(draw, TWIN_US_MIN, TWIN_US_MAX),
+             (struct happening){.kind = EVENT_TWIN, .target = NODE_GATEWAY});
+}
+
+void twin_end(struct sim *sim)
+{
+    struct node *gateway = &sim->nodes[NODE_GATEWAY];
+
+    if (!twin_runs(gateway)) {
+        return;
+    }
+    node_end(gateway, DOWN_US_MIN);
+    twin_forget(gateway);
+    gateway->twin_end_us = sim->now_us;
+}
+
+/* The first gateway's journal comes back. */
+void twin_forget(struct node *gateway)
+{
+    storage_deinit(&gateway->storage);
+    gateway->storage = *gateway->original;
+    free(gateway->original);
+    gateway->original = NULL;
+}
+
+static bool knows_id(const struct storage *storage, struct bytes id, struct arena *arena)
+{
+    bool is_known = false;
+
+    for (uint64_t seq = storage->head.oldest; seq <= storage->head.last && !is_known; seq++) {
+        struct bytes stored = storage_entry(storage, seq);
+        struct entry entry;
+        struct intake intake;
+        struct refusal refusal;
+        arena_reset(arena);
+        is_known = entry_load(&stored, &entry) == STATUS_OK &&
+                   proto_decode(&INTAKE, entry.body, arena, &intake, &refusal) == STATUS_OK &&
+                   bytes_equal(intake.id, id);
+    }
+    return is_known;
+}
+
+void twin_wrote(struct node *gateway)
+{
+    const struct batch *batch = gateway->pending;
+    struct arena arena = {0};
+    struct arena other = {0};
+
+    for (size_t i = 0; i < batch->entry_count && gateway->sim->seen[SEEN_ID_TWICE] == 0; i++) {
+        struct intake intake;
+        struct refusal refusal;
+        bool is_submission =
+            proto_decode(&INTAKE, batch_body(batch, i), &arena, &intake, &refusal) == STATUS_OK &&
+            intake.id.size > 0;
+        if (is_submission && knows_id(gateway->original, intake.id, &other)) {
+            sim_seen(gateway->sim, SEEN_ID_TWICE);
+        }
+    }
+    arena_deinit(&arena);
+    arena_deinit(&other);
+}
