@@ -44,6 +44,7 @@ MUTANTS = {
     "35": "a role's time stands still when the clock is set back",
     "36": "a feed that goes on from other entries is followed",
     "37": "what a newer version wrote is read as far as it is understood",
+    "38": "what comes with its last day behind it stays open until the next day",
 }
 
 

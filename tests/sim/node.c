@@ -582,13 +582,14 @@ static void write_pending(struct node *node)
     }
     storage_write(&node->storage, node->pending);
     sim_mix(sim, load_u64(node->storage.head.chain));
+    if (node->program.version > node->version_written) {
+        node->version_written = node->program.version;
+    }
     if (twin_runs(node)) {
         twin_wrote(node);
-        return;
+    } else {
+        oracle_wrote(sim, node);
     }
-    node->version_written = node->program.version > node->version_written ? node->program.version
-                                                                          : node->version_written;
-    oracle_wrote(sim, node);
 }
 
 /* The disk is done with the batch, one way or another. */
@@ -617,7 +618,9 @@ static void on_write(struct node *node)
         write_pending(node);
         break;
     }
-    push_to_self(node, draw_between(draw, 10, 300), EVENT_TOLD);
+    if (node_is_up(node)) {
+        push_to_self(node, draw_between(draw, 10, 300), EVENT_TOLD);
+    }
 }
 
 static void on_told(struct node *node)

@@ -88,6 +88,7 @@ struct node {
     struct role program;      /* The role, in the version that runs. */
     uint8_t version_written;  /* The newest one that wrote to its journal. */
     struct storage *original; /* Put aside while a twin runs over a copy, else NULL. */
+    uint64_t twin_from;       /* The entry by which the copy must have become another feed. */
     uint64_t twin_end_us;     /* When the last one ended, 0 for none. */
 };
 
@@ -203,7 +204,7 @@ void twin_end(struct sim *sim);
 void twin_forget(struct node *gateway); /* While it is down. */
 bool twin_runs(const struct node *node);
 bool twin_may_be_heard(const struct node *node); /* Or its messages still. */
-void twin_wrote(struct node *gateway);           /* The pending batch became durable. */
+void twin_wrote(struct node *gateway);           /* The pending batch became durable; may end it. */
 
 /* --- faulty.c: what comes by itself -------------------------------------------------- */
 
