@@ -32,7 +32,8 @@ struct model_offer {
     bool has_report; /* One is in force; of stocks alone. */
     uint64_t reported;
     uint32_t report_source;
-    uint64_t rate_max; /* The highest units a day that anybody ever said. */
+    uint64_t rate_max; /* The highest units a day that anybody ever said, */
+    int64_t from_min;  /* and the earliest first day: what was made then is promised too. */
     uint64_t fixed, loose;
 };
 

@@ -97,6 +97,7 @@ static void fold_offer(struct sim *sim, const struct fact *fact, bool is_held_ba
                     sim->oracle->products[fact->product].offer_max, is_held_back, !is_same);
     offer->fact = *fact;
     offer->rate_max = max_u64(offer->rate_max, fact->per_day);
+    offer->from_min = is_new || fact->from < offer->from_min ? fact->from : offer->from_min;
     offer->has_report =
         offer->has_report && (has_same_units || offer->report_source > SOURCE_DECLARED);
     if (!is_same) {
@@ -109,7 +110,7 @@ static uint64_t units_of(const struct model_offer *offer)
     if (offer->fact.is_stock) {
         return offer->has_report ? offer->reported : offer->fact.quantity;
     }
-    return offer->rate_max * (uint64_t)(offer->fact.to - offer->fact.from + 1);
+    return offer->rate_max * (uint64_t)(offer->fact.to - offer->from_min + 1);
 }
 
 static void fold_report(struct sim *sim, const struct fact *fact, bool is_held_back)
