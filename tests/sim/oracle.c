@@ -52,6 +52,13 @@ static struct receipt *receipt_of(struct oracle *oracle, uint64_t intent)
     return &oracle->receipts[intent];
 }
 
+bool oracle_has_taken(struct sim *sim, struct bytes id)
+{
+    uint64_t intent = 0;
+
+    return work_find(sim, id, &intent) != NULL && receipt_of(sim->oracle, intent)->seq != 0;
+}
+
 /* Which of the commands meant under the id it is, by its body. */
 static uint32_t variant_of(struct sim *sim, const struct intent *intent, uint16_t kind,
                            struct bytes body)

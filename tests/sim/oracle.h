@@ -33,6 +33,9 @@ void oracle_gets(struct sim *sim, const struct node *node, uint64_t peer, struct
 void oracle_answered(struct sim *sim, const struct attempt *attempt,
                      const struct maillon_answer *answer);
 
+/* Whether a submission with this id is in the intake. */
+bool oracle_has_taken(struct sim *sim, struct bytes id);
+
 /* What a client follows. */
 struct follow {
     bool is_on;

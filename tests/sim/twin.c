@@ -7,8 +7,7 @@
  */
 #include "core/model/record.h"
 #include "proto/messages.h"
-#include "tests/sim/sim.h"
-#include "tests/sim/work.h"
+#include "tests/sim/oracle.h"
 
 #include <stdlib.h>
 
@@ -76,23 +75,6 @@ void twin_forget(struct node *gateway)
     gateway->original = NULL;
 }
 
-static bool knows_id(const struct storage *storage, struct bytes id, struct arena *arena)
-{
-    bool is_known = false;
-
-    for (uint64_t seq = storage->head.oldest; seq <= storage->head.last && !is_known; seq++) {
-        struct bytes stored = storage_entry(storage, seq);
-        struct entry entry;
-        struct intake intake;
-        struct refusal refusal;
-        arena_reset(arena);
-        is_known = entry_load(&stored, &entry) == STATUS_OK &&
-                   proto_decode(&INTAKE, entry.body, arena, &intake, &refusal) == STATUS_OK &&
-                   bytes_equal(intake.id, id);
-    }
-    return is_known;
-}
-
 /* With a clock that stands still it may say the very same, and what it says then is what match
  * waits for: that is no branch. */
 static bool says_the_same(const struct node *gateway)
@@ -106,20 +88,17 @@ static void look_for_ids(const struct node *gateway)
 {
     const struct batch *batch = gateway->pending;
     struct arena arena = {0};
-    struct arena other = {0};
 
-    for (size_t i = 0; i < batch->entry_count && gateway->sim->seen[SEEN_ID_TWICE] == 0; i++) {
+    for (size_t i = 0; i < batch->entry_count; i++) {
         struct intake intake;
         struct refusal refusal;
-        bool is_submission =
-            proto_decode(&INTAKE, batch_body(batch, i), &arena, &intake, &refusal) == STATUS_OK &&
-            intake.id.size > 0;
-        if (is_submission && knows_id(gateway->original, intake.id, &other)) {
+        arena_reset(&arena);
+        if (proto_decode(&INTAKE, batch_body(batch, i), &arena, &intake, &refusal) == STATUS_OK &&
+            oracle_has_taken(gateway->sim, intake.id)) {
             sim_seen(gateway->sim, SEEN_ID_TWICE);
         }
     }
     arena_deinit(&arena);
-    arena_deinit(&other);
 }
 
 void twin_wrote(struct node *gateway)
