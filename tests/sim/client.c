@@ -273,6 +273,7 @@ static void client_subscribe(struct client *client)
         return;
     }
     follow->after = choose_position(client);
+    follow->was_beyond = follow->after > oracle_stream_last(client->sim, follow);
     follow->asked = follow->after;
     client->is_lost = false;
     ENSURE(maillon_subscribe(client->connection, &filter, follow->after, on_event, client) ==

@@ -43,6 +43,7 @@ struct follow {
     char product[ID_SIZE_MAX + 1]; /* Empty for no filter. */
     uint64_t after;                /* Everything up to here was received. */
     uint64_t asked;                /* The position that the subscription began with. */
+    bool was_beyond;               /* The stream was not there yet: it may be by now. */
 };
 
 /* A client received an event of its stream; moves `follow->after` on. */
