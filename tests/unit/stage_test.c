@@ -308,7 +308,7 @@ static void an_upstream_entry_of_a_newer_version_ends_the_stage(void)
     start(&setup);
     deliver(&setup, 1, 3);
     expect_failure(&setup, "newer version");
-    EXPECT_EQ(setup.world.pending->entry_count, 1);
+    EXPECT_TRUE(setup.world.pending == NULL);
     close_setup(&setup);
 }
 
@@ -340,7 +340,9 @@ static void an_older_program_does_not_read_what_a_newer_one_wrote(const struct r
     EXPECT_TRUE(setup.world.pending == NULL);
     setup.options.role = &newer;
     restart(&setup);
-    deliver(&setup, 1, 3);
+    if (!role->is_source) {
+        deliver(&setup, 1, 3);
+    }
     EXPECT_TRUE(stage_is_live(setup.stage));
     close_setup(&setup);
 }
