@@ -115,21 +115,31 @@ static void world_fail(void *context, const char *message)
     snprintf(world->problem, sizeof world->problem, "%s", message);
 }
 
+static void differs(struct replay_world *world, uint64_t seq)
+{
+    world->is_different = true;
+    snprintf(world->problem, sizeof world->problem, "entry %llu differs", (unsigned long long)seq);
+}
+
+/* Sets the chain of `made`. A stored entry may be of an older version that says the same. */
 static void compare_entry(struct replay_world *world, struct entry *made)
 {
-    struct entry stored;
-    uint8_t chain[JOURNAL_CHAIN_SIZE];
+    struct entry stored = {0};
+    bool is_stored = !world->is_different && made->seq <= world->own_last;
+    bool is_there = is_stored && journal_read(world->own, &stored) == STATUS_OK;
 
-    entry_chain(world->chain, made, chain);
-    memcpy(world->chain, chain, sizeof chain);
-    if (world->is_different || made->seq > world->own_last) {
+    if (is_there && stored.version < made->version) {
+        made->version = stored.version;
+    }
+    entry_chain(world->chain, made, made->chain);
+    memcpy(world->chain, made->chain, sizeof made->chain);
+    if (!is_stored) {
         return; /* Not decided yet when the journal was left. */
     }
-    if (journal_read(world->own, &stored) != STATUS_OK || stored.seq != made->seq ||
-        memcmp(stored.chain, chain, sizeof chain) != 0 || !bytes_equal(stored.body, made->body)) {
-        world->is_different = true;
-        snprintf(world->problem, sizeof world->problem, "entry %llu differs",
-                 (unsigned long long)made->seq);
+    if (!is_there || stored.seq != made->seq ||
+        memcmp(stored.chain, made->chain, sizeof made->chain) != 0 ||
+        !bytes_equal(stored.body, made->body)) {
+        differs(world, made->seq);
         return;
     }
     world->compared++;
@@ -143,7 +153,6 @@ static void compare_pending(struct replay_world *world, struct stage *stage)
         for (size_t i = 0; i < batch->entry_count; i++) {
             batch->entries[i].body = batch_body(batch, i);
             compare_entry(world, &batch->entries[i]);
-            memcpy(batch->entries[i].chain, world->chain, sizeof world->chain);
         }
         stage_committed(stage, batch, STATUS_OK);
     }

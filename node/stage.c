@@ -4,12 +4,14 @@
  * Two batches take turns: `open` collects while `committing` is the world's. The rows of
  * the stage itself say where it stands:
  *
- *     "cursor"      u64 upstream epoch, u64 last upstream entry stepped   (every commit)
- *     "checkpoint"  u64 last own entry, u64 last upstream entry           (every checkpoint)
+ *     "cursor"      u64 upstream epoch, u64 last upstream entry stepped, its chain  (every commit)
+ *     "checkpoint"  u64 last own entry, u64 last upstream entry, its chain    (every checkpoint)
+ *     "version"     u64 version of the program that wrote the rows            (every checkpoint)
  *
- * Recovery steps the upstream entries from the checkpoint to the cursor once more. Each
- * step appends to `open` as always; what it appended is then compared with the own
- * feed and cut off again.
+ * Each upstream entry must carry the chain of the one before it: a feed that went on from somewhere
+ * else, as that of a second gateway over a copy of the journal does, ends the stage. Recovery steps
+ * the upstream entries from the checkpoint to the cursor once more. Each step appends to `open` as
+ * always; what it appended is then compared with the own feed and cut off again.
  */
 #include "node/stage.h"
 
@@ -29,9 +31,16 @@
 #define COMMAND_ROOM COMMANDS_PER_SUBMIT_MAX /* What one client message may append. */
 #define GROUP_COUNT_MAX 256 /* Entries that a source lets the others decide on at once. */
 #define STEP_MS_MAX 20      /* Then the loop has its turn. */
+#define PLACE_SIZE (16 + JOURNAL_CHAIN_SIZE)
+
+static const char BRANCH[] = "the upstream feed went on from other entries than those taken in: "
+                             "restore the journals together";
+static const char NEWER[] = "a newer version of the program wrote entries or rows that this one "
+                            "would have to guess at: start that version again";
 
 static const struct bytes cursor_key = {(const uint8_t *)"cursor", 6};
 static const struct bytes checkpoint_key = {(const uint8_t *)"checkpoint", 10};
+static const struct bytes version_key = {(const uint8_t *)"version", 7};
 
 enum stage_state {
     STAGE_LOADING,
@@ -48,6 +57,7 @@ struct upstream {
     uint64_t last_known; /* It has at least this many. */
     uint64_t asked_ms;   /* When a replay was last asked for, 0: none is under way. */
     uint64_t short_ms;   /* Since when it says that it lost entries, 0: it does not. */
+    uint8_t chain[JOURNAL_CHAIN_SIZE]; /* Of the entry before `next`. */
 };
 
 struct effects {
@@ -71,19 +81,20 @@ struct stage {
     struct upstream upstream;
     struct batch batches[2];
     struct batch *open;
-    struct batch *committing;  /* NULL when the world has none. */
-    uint64_t next_seq;         /* Of the next own entry. */
-    uint64_t range_first;      /* First upstream entry not decided on yet. */
-    uint64_t checkpoint_own;   /* As of the last checkpoint, also one under way. */
-    uint64_t checkpoint_taken; /* Upstream entries. */
-    uint64_t cursor_saved;     /* As of the last batch handed over. */
-    uint64_t cursor_durable;   /* As of the last commit. */
-    uint64_t committed_ms;     /* When that was. */
-    uint64_t recover_until;    /* The cursor to reach before going live. */
-    uint64_t compare_next;     /* The own entry that recovery must produce next. */
-    uint64_t settled_seq;      /* Source: the last entry so far that settles. */
-    uint64_t source_ms;        /* Source: the time of the last entry. */
-    struct buffer inbox;       /* Upstream entries that wait for their turn, in stored form. */
+    struct batch *committing;                  /* NULL when the world has none. */
+    uint64_t next_seq;                         /* Of the next own entry. */
+    uint64_t range_first;                      /* First upstream entry not decided on yet. */
+    uint64_t checkpoint_own;                   /* As of the last checkpoint, also one under way. */
+    uint64_t checkpoint_taken;                 /* Upstream entries. */
+    uint64_t cursor_saved;                     /* As of the last batch handed over. */
+    uint64_t cursor_durable;                   /* As of the last commit. */
+    uint64_t committed_ms;                     /* When that was. */
+    uint64_t recover_until;                    /* The cursor to reach before going live, */
+    uint8_t recover_chain[JOURNAL_CHAIN_SIZE]; /* and the chain to meet there. */
+    uint64_t compare_next;                     /* The own entry that recovery must produce next. */
+    uint64_t settled_seq;                      /* Source: the last entry so far that settles. */
+    uint64_t source_ms;                        /* Source: the time of the last entry. */
+    struct buffer inbox; /* Upstream entries that wait for their turn, in stored form. */
     struct bytes inbox_left;
     struct buffer expected; /* Own entries from compare_next on, in stored form. */
     struct bytes expected_left;
@@ -109,7 +120,7 @@ void effect_append(struct effects *effects, uint16_t kind, struct bytes body)
         .seq = stage->next_seq++,
         .time_ms = cause != NULL ? cause->time_ms : source_time_ms(stage),
         .kind = kind,
-        .version = PROTO_VERSION,
+        .version = stage->options.role->version,
         .cause_first = cause != NULL ? stage->range_first : 0,
         .cause_last = cause != NULL ? cause->seq : 0,
         .body = body,
@@ -176,13 +187,23 @@ static bool has_room(const struct stage *stage)
            stage->open->bodies.size < STAGE_BATCH_SIZE_MAX / 2;
 }
 
-static void put_pair_row(struct batch *batch, struct bytes key, uint64_t first, uint64_t second)
+/* Two numbers, and the chain of the last upstream entry stepped. */
+static void put_place_row(struct stage *stage, struct bytes key, uint64_t first, uint64_t second)
 {
-    uint8_t value[16];
+    uint8_t value[PLACE_SIZE];
 
     store_u64(value, first);
     store_u64(value + 8, second);
-    batch_put_row(batch, STAGE_ROW_TABLE, key, (struct bytes){value, sizeof value});
+    memcpy(value + 16, stage->upstream.chain, JOURNAL_CHAIN_SIZE);
+    batch_put_row(stage->open, STAGE_ROW_TABLE, key, (struct bytes){value, sizeof value});
+}
+
+static void put_version_row(struct stage *stage)
+{
+    uint8_t value[8];
+
+    store_u64(value, stage->options.role->version);
+    batch_put_row(stage->open, STAGE_ROW_TABLE, version_key, (struct bytes){value, sizeof value});
 }
 
 static void ask(struct stage *stage)
@@ -230,7 +251,8 @@ static void add_checkpoint(struct stage *stage)
     stage->checkpoint_own = stage->next_seq - 1;
     stage->checkpoint_taken = stage->upstream.next - 1;
     stage->checkpoint_taken -= MUTANT(13) && stage->checkpoint_taken > 0;
-    put_pair_row(batch, checkpoint_key, stage->checkpoint_own, stage->checkpoint_taken);
+    put_place_row(stage, checkpoint_key, stage->checkpoint_own, stage->checkpoint_taken);
+    put_version_row(stage);
     batch->is_checkpoint = true;
 }
 
@@ -278,7 +300,7 @@ static void hand_over(struct stage *stage)
     add_trim(stage);
     stage->cursor_saved = stage->upstream.next - 1;
     stage->committed_ms = now_ms(stage);
-    put_pair_row(batch, cursor_key, stage->upstream.epoch, stage->cursor_saved - MUTANT(9));
+    put_place_row(stage, cursor_key, stage->upstream.epoch, stage->cursor_saved - MUTANT(9));
 
     stage->committing = batch;
     stage->open = batch == &stage->batches[0] ? &stage->batches[1] : &stage->batches[0];
@@ -345,13 +367,14 @@ void stage_committed(struct stage *stage, struct batch *batch, enum status statu
 
 /* --- Recovery: what comes out again must be what is stored ---------------------------- */
 
+/* Bodies of an older version are the same as long as they have nothing to say that is new. */
 static bool is_same_entry(const struct entry *made, struct bytes made_body,
                           const struct entry *stored)
 {
     return made->seq == stored->seq && made->time_ms == stored->time_ms &&
-           made->kind == stored->kind && made->version == stored->version &&
-           made->flags == stored->flags && made->cause_first == stored->cause_first &&
-           made->cause_last == stored->cause_last && bytes_equal(made_body, stored->body);
+           made->kind == stored->kind && made->flags == stored->flags &&
+           made->cause_first == stored->cause_first && made->cause_last == stored->cause_last &&
+           bytes_equal(made_body, stored->body);
 }
 
 /* The next own entry, read ahead in pieces. Borrowed until the next call. */
@@ -371,12 +394,23 @@ static enum status next_expected(struct stage *stage, struct entry *entry)
     return entry_load(&stage->expected_left, entry);
 }
 
+static bool is_readable(const struct stage *stage, const struct entry *entry)
+{
+    return entry->version <= stage->options.role->version || MUTANT(37);
+}
+
 static void compare_open(struct stage *stage)
 {
     struct entry stored;
 
     for (size_t i = 0; i < stage->open->entry_count; i++) {
-        if (stage->compare_next > stage->head.last || next_expected(stage, &stored) != STATUS_OK ||
+        bool is_there =
+            stage->compare_next <= stage->head.last && next_expected(stage, &stored) == STATUS_OK;
+        if (is_there && !is_readable(stage, &stored)) {
+            fail(stage, NEWER);
+            return;
+        }
+        if (!is_there ||
             (!is_same_entry(&stage->open->entries[i], batch_body(stage->open, i), &stored) &&
              !MUTANT(14))) {
             fail(stage, "replay gives other entries than the journal holds: "
@@ -415,6 +449,7 @@ static void step(struct stage *stage, const struct entry *entry)
     }
     role->step(stage->options.state, 0, entry, &effects);
     stage->upstream.next = entry->seq + 1;
+    memcpy(stage->upstream.chain, entry->chain, sizeof entry->chain);
     if (stage->open->entry_count > before && (entry->flags & ENTRY_SETTLES) != 0) {
         stage->open->entries[stage->open->entry_count - 1].flags |= ENTRY_SETTLES;
     }
@@ -423,15 +458,44 @@ static void step(struct stage *stage, const struct entry *entry)
     }
 }
 
+/* Ends the stage when the entry is not one that it may step. */
+static bool check_entry(struct stage *stage, const struct entry *entry)
+{
+    if (!entry_follows(stage->upstream.chain, entry) && !MUTANT(36)) {
+        fail(stage, BRANCH);
+        return false;
+    }
+    if (!is_readable(stage, entry)) {
+        fail(stage, NEWER);
+        return false;
+    }
+    return true;
+}
+
+/* Behind an entry that was stepped before. */
+static void recover(struct stage *stage)
+{
+    compare_open(stage);
+    if (stage->state != STAGE_RECOVERING || stage->upstream.next <= stage->recover_until) {
+        return;
+    }
+    if (memcmp(stage->upstream.chain, stage->recover_chain, JOURNAL_CHAIN_SIZE) != 0 &&
+        !MUTANT(36)) {
+        fail(stage, BRANCH);
+        return;
+    }
+    go_live(stage);
+}
+
 static void take(struct stage *stage, const struct entry *entry)
 {
+    if (!check_entry(stage, entry)) {
+        return;
+    }
     step(stage, entry);
     stage->upstream.asked_ms = 0;
     if (stage->state == STAGE_RECOVERING) {
-        compare_open(stage);
-        if (stage->state == STAGE_RECOVERING && stage->upstream.next > stage->recover_until) {
-            go_live(stage);
-        }
+        recover(stage);
     }
 }
 
@@ -577,6 +641,7 @@ void stage_wake(struct stage *stage, uint64_t now)
 enum status stage_open(const struct stage_options *options, struct stage **stage)
 {
     ENSURE(options->checkpoint_entries > 0);
+    ENSURE(options->role->version > 0);
     struct stage *opened = memory_take(1, sizeof *opened);
 
     opened->options = *options;
@@ -601,7 +666,13 @@ void stage_close(struct stage *stage)
 
 static enum status load_own_row(struct stage *stage, struct bytes key, struct bytes value)
 {
-    if (value.size != 16) {
+    if (bytes_equal(key, version_key) && value.size == 8) {
+        if (load_u64(value.data) > stage->options.role->version && !MUTANT(37)) {
+            fail(stage, NEWER);
+        }
+        return STATUS_OK;
+    }
+    if (value.size != PLACE_SIZE) {
         return STATUS_CORRUPT;
     }
     uint64_t first = load_u64(value.data);
@@ -610,9 +681,11 @@ static enum status load_own_row(struct stage *stage, struct bytes key, struct by
     if (bytes_equal(key, cursor_key)) {
         stage->upstream.epoch = first;
         stage->cursor_saved = second;
+        memcpy(stage->recover_chain, value.data + 16, JOURNAL_CHAIN_SIZE);
     } else if (bytes_equal(key, checkpoint_key)) {
         stage->checkpoint_own = first;
         stage->checkpoint_taken = second;
+        memcpy(stage->upstream.chain, value.data + 16, JOURNAL_CHAIN_SIZE);
     } else {
         return STATUS_CORRUPT;
     }
@@ -621,6 +694,9 @@ static enum status load_own_row(struct stage *stage, struct bytes key, struct by
 
 enum status stage_load_row(struct stage *stage, uint8_t table, struct bytes key, struct bytes value)
 {
+    if (stage->state == STAGE_FAILED) {
+        return STATUS_OK; /* The world knows why; rows of a newer version are not looked at. */
+    }
     ENSURE(stage->state == STAGE_LOADING);
     if (table == STAGE_ROW_TABLE) {
         return load_own_row(stage, key, value);
@@ -637,6 +713,10 @@ static enum status restore_source(struct stage *stage)
     stage->compare_next = min_u64(stage->checkpoint_own + 1, max_u64(stage->head.last, 1));
     for (; stage->compare_next <= stage->head.last; stage->compare_next++) {
         enum status status = next_expected(stage, &entry);
+        if (status == STATUS_OK && !is_readable(stage, &entry)) {
+            fail(stage, NEWER);
+            return STATUS_OK;
+        }
         if (status == STATUS_OK && entry.seq > stage->checkpoint_own) {
             status = role->restore(stage->options.state, &entry);
         }
@@ -654,6 +734,9 @@ enum status stage_begin(struct stage *stage, const struct journal_head *head)
 {
     const struct role *role = stage->options.role;
 
+    if (stage->state == STAGE_FAILED) {
+        return STATUS_OK;
+    }
     ENSURE(stage->state == STAGE_LOADING);
     if (stage->checkpoint_own > head->last || stage->checkpoint_taken > stage->cursor_saved) {
         return STATUS_CORRUPT;
@@ -668,7 +751,7 @@ enum status stage_begin(struct stage *stage, const struct journal_head *head)
     if (status == STATUS_OK && role->is_source) {
         status = restore_source(stage);
     }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK || stage->state == STAGE_FAILED) {
         return status;
     }
     stage->state = STAGE_RECOVERING;

@@ -358,6 +358,7 @@ static void report(const void *state, struct report_out *out)
 
 const struct role dispatch_role = {
     .name = "dispatch",
+    .version = STAGE_VERSION,
     .client_send_count_max = CLIENT_MESSAGE_COUNT_MAX,
     .load = load,
     .loaded = loaded,

@@ -288,6 +288,7 @@ static void report(const void *state, struct report_out *out)
 
 const struct role gateway_role = {
     .name = "gateway",
+    .version = STAGE_VERSION,
     .is_source = true,
     .load = load,
     .loaded = loaded,

@@ -163,7 +163,7 @@ static void fill_upstream(struct house *house)
         proto_encode(&ASSIGNMENT, &event, &body);
         fake_journal_append(&house->upstream, &(struct entry){.time_ms = i,
                                                               .kind = KIND_ASSIGNMENT,
-                                                              .version = PROTO_VERSION,
+                                                              .version = STAGE_VERSION,
                                                               .body = buffer_view(&body)});
         buffer_deinit(&body);
     }

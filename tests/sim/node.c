@@ -24,6 +24,7 @@
 #define REPAIR_US 1500000
 #define STEP_US_MAX 3000 /* Between two looks at the clock. */
 #define SLOW_US_MAX 3000000
+#define NEWEST_VERSION (STAGE_VERSION + 1)
 
 struct parcel {
     uint32_t references;
@@ -110,11 +111,6 @@ static const struct {
     [NODE_DISPATCH] = {&dispatch_role, open_dispatch, close_dispatch},
 };
 
-const struct role *node_role(enum node_number number)
-{
-    return ROLES[number].role;
-}
-
 void *node_role_open(enum node_number number, const struct knobs *knobs)
 {
     return ROLES[number].open(knobs);
@@ -159,6 +155,9 @@ static enum status world_send(void *context, struct bytes peer, struct bytes hea
     if (!link_has_room(link)) {
         sim_seen(sim, SEEN_BLOCKED);
         return STATUS_AGAIN;
+    }
+    if (twin_runs(node)) {
+        return STATUS_OK; /* Nobody hears it. */
     }
     oracle_sends(sim, node, load_u64(peer.data), header, body);
     struct packet *packet = packet_make(header, body);
@@ -286,17 +285,44 @@ static void world_ask(void *context, uint32_t upstream, uint64_t from)
     }
 }
 
+static const struct node *upstream_of(const struct node *node)
+{
+    return node->number == NODE_GATEWAY ? NULL : &node->sim->nodes[node->number - 1];
+}
+
+/* Whether a newer program than this one wrote what it reads. */
+static bool is_older(const struct node *node)
+{
+    const struct node *upstream = upstream_of(node);
+    uint8_t newest = node->version_written;
+
+    if (upstream != NULL && upstream->version_written > newest) {
+        newest = upstream->version_written;
+    }
+    return node->program.version < newest;
+}
+
 /* What a role may say before it ends, and the fault that must have come first. */
 static bool is_excused(const struct node *node, const char *message)
 {
     if (strstr(message, "a commit failed") != NULL || strstr(message, "journal is full") != NULL) {
         return node->is_excused;
     }
+    const struct node *upstream = upstream_of(node);
+    bool has_twin = upstream != NULL && twin_may_be_heard(upstream);
     if (strstr(message, "shorter than it was") != NULL) {
-        return node->number > 0 && node->sim->nodes[node->number - 1].fell_back;
+        return has_twin || (upstream != NULL && upstream->fell_back);
     }
     if (strstr(message, "other entries than the journal") != NULL) {
-        return node->storage.flipped_bits != 0;
+        return has_twin || node->storage.flipped_bits != 0;
+    }
+    if (strstr(message, "other entries than those taken in") != NULL) {
+        sim_seen(node->sim, SEEN_BRANCH);
+        return has_twin;
+    }
+    if (strstr(message, "newer version") != NULL) {
+        sim_seen(node->sim, SEEN_NEWER_REFUSED);
+        return is_older(node);
     }
     return false;
 }
@@ -307,6 +333,9 @@ static void world_fail(void *context, const char *message)
 
     if (!is_excused(node, message)) {
         sim_violated(node->sim, "%s cannot go on: %s", ROLES[node->number].role->name, message);
+    }
+    if (is_older(node)) {
+        node->program.version = NEWEST_VERSION; /* An operator reads the message. */
     }
     node->is_over = true;
 }
@@ -320,6 +349,7 @@ void node_init(struct sim *sim, enum node_number number)
     *node = (struct node){
         .sim = sim,
         .number = number,
+        .program = *ROLES[number].role,
         .world = {.context = node,
                   .now_ms = world_now_ms,
                   .space_free = world_space_free,
@@ -359,6 +389,9 @@ void node_deinit(struct node *node)
 {
     close_role(node);
     packets_deinit(&node->inbox);
+    if (twin_runs(node)) {
+        twin_forget(node);
+    }
     storage_deinit(&node->storage);
 }
 
@@ -395,7 +428,7 @@ static void open_role(struct node *node)
 {
     const struct knobs *knobs = &node->sim->knobs;
     struct stage_options options = {
-        .role = ROLES[node->number].role,
+        .role = &node->program,
         .world = &node->world,
         .checkpoint_entries = knobs->checkpoint_entries[node->number],
         .keep_entries = node->number == NODE_DISPATCH ? knobs->keep_entries : 0,
@@ -421,6 +454,19 @@ static void look_after(struct node *node)
     }
 }
 
+static void choose_version(struct node *node)
+{
+    struct faults *faults = &node->sim->faults;
+
+    if (fault_strikes(faults, FAULT_VERSION)) {
+        node->program.version =
+            (uint8_t)draw_between(&faults->draws[FAULT_VERSION], STAGE_VERSION, NEWEST_VERSION);
+    }
+    if (node->version_written > 0 && node->program.version > node->version_written) {
+        sim_seen(node->sim, SEEN_OLDER_READ);
+    }
+}
+
 void node_start(struct node *node)
 {
     struct sim *sim = node->sim;
@@ -432,6 +478,7 @@ void node_start(struct node *node)
     if (node->number == NODE_GATEWAY && fault_strikes(&sim->faults, FAULT_RULES)) {
         sim->knobs.rules = sim_draw_rules(&sim->faults.draws[FAULT_RULES]);
     }
+    choose_version(node);
     open_role(node);
     enum status status = load_rows(node);
     if (status == STATUS_OK) {
@@ -520,8 +567,9 @@ static void write_pending(struct node *node)
     struct sim *sim = node->sim;
     bool had_older = node->storage.head.oldest < node->pending->trim_upto + 1;
 
-    if (sim->faults.is_on[FAULT_TAIL] && node->write_count++ % 16 == 0 &&
-        node->number != NODE_GATEWAY) {
+    enum fault copied = node->number == NODE_GATEWAY ? FAULT_TWIN : FAULT_TAIL;
+
+    if (sim->faults.is_on[copied] && node->write_count++ % 16 == 0 && !twin_runs(node)) {
         storage_keep(&node->storage);
     }
     sim->figures->commits++;
@@ -534,7 +582,14 @@ static void write_pending(struct node *node)
     }
     storage_write(&node->storage, node->pending);
     sim_mix(sim, load_u64(node->storage.head.chain));
-    oracle_wrote(sim, node);
+    if (node->program.version > node->version_written) {
+        node->version_written = node->program.version;
+    }
+    if (twin_runs(node)) {
+        twin_wrote(node);
+    } else {
+        oracle_wrote(sim, node);
+    }
 }
 
 /* The disk is done with the batch, one way or another. */
@@ -563,7 +618,9 @@ static void on_write(struct node *node)
         write_pending(node);
         break;
     }
-    push_to_self(node, draw_between(draw, 10, 300), EVENT_TOLD);
+    if (node_is_up(node)) {
+        push_to_self(node, draw_between(draw, 10, 300), EVENT_TOLD);
+    }
 }
 
 static void on_told(struct node *node)

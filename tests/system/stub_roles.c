@@ -49,12 +49,13 @@ static void stub_save(void *state, struct rows_out *rows)
 
 #define STUB_FOLLOWER(title)                                                                       \
     {                                                                                              \
-        .name = (title), .load = stub_load, .loaded = stub_loaded, .step = stub_step,              \
-        .save = stub_save                                                                          \
+        .name = (title), .version = STAGE_VERSION, .load = stub_load, .loaded = stub_loaded,       \
+        .step = stub_step, .save = stub_save                                                       \
     }
 
 static const struct role STUBS[ROLE_COUNT] = {
     {.name = "gateway",
+     .version = STAGE_VERSION,
      .is_source = true,
      .load = stub_load,
      .loaded = stub_loaded,

@@ -83,7 +83,7 @@ static uint64_t last_seq(const struct setup *setup)
 static void add_entry(struct setup *setup, uint16_t kind, struct bytes body)
 {
     fake_journal_append(&setup->upstream,
-                        &(struct entry){.kind = kind, .version = PROTO_VERSION, .body = body});
+                        &(struct entry){.kind = kind, .version = STAGE_VERSION, .body = body});
 }
 
 /* Assignment `number` between parties that follow from it. */

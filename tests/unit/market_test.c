@@ -321,6 +321,39 @@ static void time_never_goes_back(void)
     market_close(market);
 }
 
+static void what_comes_with_its_last_day_behind_it_ends_at_once(void)
+{
+    struct market *market = open_some();
+    struct need_put need = some_need;
+    struct offer_put offer = some_stock;
+    struct market_change change;
+    union command command = tick_of(DAY_ONE + 3);
+
+    market_apply(market, KIND_TICK, &command, false, &change);
+    need.need = bytes_from_text("late");
+    need.latest = DAY_ONE + 2;
+    command.need_put = need;
+    market_apply(market, KIND_NEED_PUT, &command, true, &change);
+    EXPECT_EQ(change.expired_need_count, 1);
+    EXPECT_EQ(change.expired_needs[0], change.number);
+    EXPECT_EQ(market->needs[change.number].state, NEED_EXPIRED);
+    EXPECT_EQ(put_need(market, need), OUTCOME_STATE);
+
+    offer.offer = bytes_from_text("late");
+    offer.from = DAY_ONE;
+    offer.to = DAY_ONE + 3; /* Today is not past. */
+    EXPECT_EQ(put_offer(market, offer), OUTCOME_CREATED);
+    uint32_t number = market_find_offer(market, offer.offer);
+    EXPECT_EQ(market->offers[number].state, OFFER_ACTIVE);
+    offer.to = DAY_ONE + 2;
+    command.offer_put = offer;
+    market_apply(market, KIND_OFFER_PUT, &command, false, &change);
+    EXPECT_EQ(change.outcome, OUTCOME_CHANGED);
+    EXPECT_EQ(change.expired_offer_count, 1);
+    EXPECT_EQ(market->offers[number].state, OFFER_EXPIRED);
+    market_close(market);
+}
+
 static void a_passed_day_ends_what_it_was_the_last_of(void)
 {
     struct market *market = open_some();
@@ -942,14 +975,10 @@ static enum outcome model_report(struct model *model, uint64_t id, const struct 
     return OUTCOME_CHANGED;
 }
 
-static enum outcome model_tick(struct model *model, uint64_t now)
+/* Whatever had its last day before today has ended. */
+static void model_expire(struct model *model)
 {
-    if (model->today >= 0 && now <= model->now_ms) {
-        return OUTCOME_UNCHANGED;
-    }
-    model->now_ms = now;
-    model->today = day_of(now) - DAY_ONE;
-    for (size_t i = 0; i < THING_COUNT; i++) {
+    for (size_t i = 0; i < THING_COUNT && model->today >= 0; i++) {
         struct model_need *need = &model->needs[i];
         struct model_offer *offer = &model->offers[i];
         if (need->exists && need->state <= NEED_OPEN && need->put.latest != DAY_NONE &&
@@ -961,6 +990,15 @@ static enum outcome model_tick(struct model *model, uint64_t now)
             offer->state = OFFER_EXPIRED;
         }
     }
+}
+
+static enum outcome model_tick(struct model *model, uint64_t now)
+{
+    if (model->today >= 0 && now <= model->now_ms) {
+        return OUTCOME_UNCHANGED;
+    }
+    model->now_ms = now;
+    model->today = day_of(now) - DAY_ONE;
     return OUTCOME_PASSED_ON;
 }
 
@@ -1028,6 +1066,7 @@ static void expect_outcome(struct run *run, uint16_t kind, union command command
 {
     struct market_change change;
 
+    model_expire(&run->model);
     market_apply(run->market, kind, &command, is_quarantined, &change);
     EXPECT_EQ(change.outcome, expected);
     run->reached |= (uint64_t)1 << expected;
@@ -1247,6 +1286,7 @@ int main(int argc, char **argv)
         CASE(a_product_without_limits_finds_nothing_implausible),
         CASE(time_never_goes_back),
         CASE(a_passed_day_ends_what_it_was_the_last_of),
+        CASE(what_comes_with_its_last_day_behind_it_ends_at_once),
         CASE(a_report_replaces_the_rate_of_its_days),
         CASE(each_day_has_its_own_capacity),
         CASE(an_older_report_never_overwrites_a_newer_one),

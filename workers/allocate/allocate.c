@@ -249,6 +249,7 @@ static enum status control(void *state, struct bytes type, struct bytes body,
 
 const struct role allocate_role = {
     .name = "allocate",
+    .version = STAGE_VERSION,
     .load = load,
     .loaded = loaded,
     .step = step,

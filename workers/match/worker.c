@@ -468,6 +468,7 @@ static void report(const void *state, struct report_out *out)
 
 const struct role match_role = {
     .name = "match",
+    .version = STAGE_VERSION,
     .load = load,
     .loaded = loaded,
     .step = step,
