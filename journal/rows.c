@@ -104,11 +104,11 @@ static enum status visit_rows(MDB_cursor *cursor, const struct row_key *from, jo
 
     while (code == MDB_SUCCESS) {
         const uint8_t *found = key.mv_data;
-        if (key.mv_size == 0 || found[0] != from->bytes[0]) {
-            return STATUS_OK;
-        }
         struct bytes value;
         enum status status = decode_row(&key, &stored, &value);
+        if (status == STATUS_OK && found[0] != from->bytes[0]) {
+            return STATUS_OK; /* Another table begins, and its key is what was written. */
+        }
         if (status == STATUS_OK) {
             status =
                 visit(context, (struct bytes){.data = found + 1, .size = key.mv_size - 1}, value);

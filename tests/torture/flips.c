@@ -93,36 +93,38 @@ static enum outcome read_flipped(const struct flips *flips, char problem[PROBLEM
     return outcome;
 }
 
-static enum outcome go_on(const struct flips *flips, struct journal *journal,
-                          char problem[PROBLEM_SIZE])
-{
-    struct state state = flips->script->states[flips->script->step_count];
-    struct step step = {.append_count = 2};
-    enum outcome outcome = judge(flips, journal, &state, problem);
-
-    for (int i = 0; i < GO_ON_COUNT && outcome == OUTCOME_UNUSED; i++) {
-        if (script_write(&step, &state, journal) != STATUS_OK) {
-            return OUTCOME_FOUND;
-        }
-        state.last += step.append_count;
-        outcome = judge(flips, journal, &state, problem);
-    }
-    return outcome;
-}
-
-static enum outcome write_on_flipped(const struct flips *flips, char problem[PROBLEM_SIZE])
+/* Opens, judges what a process that starts would rely on, and goes on by some commits. Gives the
+ * state then. */
+static enum outcome write_some(const struct flips *flips, struct state *state,
+                               char problem[PROBLEM_SIZE])
 {
     char path[PATH_MAX];
     struct journal *journal = NULL;
+    struct step step = {.append_count = 2};
     struct journal_options options =
         script_options(flips->script, flips->torture->left, path, sizeof path);
 
     if (journal_open(&options, &journal) != STATUS_OK) {
         return OUTCOME_FOUND;
     }
-    enum outcome outcome = go_on(flips, journal, problem);
+    enum outcome outcome = judge(flips, journal, state, problem);
+    for (int i = 0; i < GO_ON_COUNT && outcome == OUTCOME_UNUSED; i++) {
+        if (script_write(&step, state, journal) != STATUS_OK) {
+            outcome = OUTCOME_FOUND;
+        }
+        state->last += step.append_count;
+    }
     journal_close(journal);
     return outcome;
+}
+
+/* Twice: what the first process wrote over is what the second one finds. */
+static enum outcome write_on_flipped(const struct flips *flips, char problem[PROBLEM_SIZE])
+{
+    struct state state = flips->script->states[flips->script->step_count];
+    enum outcome outcome = write_some(flips, &state, problem);
+
+    return outcome == OUTCOME_UNUSED ? write_some(flips, &state, problem) : outcome;
 }
 
 static uint64_t place_of_flip(const struct flips *flips, unsigned index)

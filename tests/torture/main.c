@@ -22,8 +22,8 @@
 #define USAGE 64
 #define STEP_COUNT 24
 #define SHORT_STEP_COUNT 16
-#define FLIP_STEP_COUNT 7
-#define FLIP_SEED 11
+#define FLIP_STEP_COUNT 4
+#define FLIP_SEED 4
 #define CALL_SEED 3 /* One with a reserve, a copy and a new start. */
 
 static char programs[PATH_MAX];
