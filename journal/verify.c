@@ -8,6 +8,8 @@
  */
 #include "journal/internal.h"
 
+#include "core/base/mutant.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,13 +58,14 @@ static enum status check_number(struct journal_reader *reader)
     }
     code = mdb_cursor_get(cursor, &key, NULL, MDB_LAST);
     bool is_sound = code == MDB_SUCCESS && key.mv_size == 8 && load_u64(key.mv_data) == number;
+    is_sound = is_sound || MUTANT(39);
     mdb_cursor_close(cursor);
     return is_sound || (code == MDB_NOTFOUND && number <= 1) ? STATUS_OK : STATUS_CORRUPT;
 }
 
 enum status check_roots(struct journal_reader *reader)
 {
-    bool is_sound = false;
+    bool is_sound = MUTANT(39);
     enum status status = STATUS_OK;
 
     for (int i = 0; i < ROOT_LOOK_COUNT && status == STATUS_OK && !is_sound; i++) {

@@ -182,7 +182,7 @@ void torture_flip(struct torture *torture, uint64_t seed, size_t step_count, uin
     ENSURE(torture_run(torture, &script, NULL, trace) == 0);
     snprintf(flips.path, sizeof flips.path, "%s/feed/data.mdb", torture->left);
     read_intact(&flips);
-    while (flips.from < flips.intact.size) {
+    while (flips.from < flips.intact.size && !torture_is_over(torture)) {
         uint64_t left = (flips.intact.size - flips.from + stride - 1) / stride;
         unsigned count = (unsigned)min_u64(left, BATCH_COUNT);
         torture_apart(count, look_at_flip, note_flip, &flips);

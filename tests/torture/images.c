@@ -103,7 +103,7 @@ static void walk(struct torture *torture, const struct script *script, const cha
     struct point point = {.torture = torture, .script = script, .disk = disk};
     while (trace_next(&trace, &record, &data)) {
         take_record(&point, disk, &record, data);
-        if (!at_end && torture->figures.images < image_max) {
+        if (!at_end && torture->figures.images < image_max && !torture_is_over(torture)) {
             look_at_point(&point);
         }
     }

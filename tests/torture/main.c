@@ -5,7 +5,7 @@
  *     torture [--seed N] --seconds N    the same for so long
  *     torture [--seed N] --flips [STRIDE]   a bit of every byte of a journal
  *     torture [--seed N] --calls [STRIDE]   every call of a script, in every bad way
- *     torture --planted                 bugs that each of these must find
+ *     torture --planted                 plants bugs, each of which must be found
  *     torture --test                    a short form of all; TAP
  *
  * Ends with 0 when every promise held, 1 when one was broken, 64 for wrong usage.
@@ -65,7 +65,7 @@ static void print_figures(const struct torture *torture)
 
 static void cut_images(struct torture *torture, uint64_t seed, uint64_t image_max)
 {
-    while (torture->figures.images < image_max && torture->figures.violations == 0) {
+    while (torture->figures.images < image_max && !torture_is_over(torture)) {
         torture_cut(torture, seed++, STEP_COUNT, image_max);
     }
 }
@@ -74,7 +74,7 @@ static void cut_seconds(struct torture *torture, uint64_t seed, uint64_t seconds
 {
     uint64_t end = seconds_now() + seconds;
 
-    while (seconds_now() < end && torture->figures.violations == 0) {
+    while (seconds_now() < end && !torture_is_over(torture)) {
         torture_cut(torture, seed++, STEP_COUNT, UINT64_MAX);
     }
 }
@@ -89,9 +89,9 @@ static int finish(struct torture *torture)
 
 /* --- ./dev test --------------------------------------------------------------------------- */
 
-#define TEST_IMAGES 6000
-#define TEST_FLIP_STRIDE 11
-#define TEST_CALL_STRIDE 5
+#define TEST_IMAGES 5000
+#define TEST_FLIP_STRIDE 23
+#define TEST_CALL_STRIDE 9
 
 static struct torture torture;
 
@@ -106,7 +106,7 @@ static void nothing_acknowledged_is_lost_wherever_the_power_goes(void)
 {
     torture_open(&torture, programs);
     cut_images(&torture, 1, TEST_IMAGES);
-    EXPECT_EQ(torture.figures.images, TEST_IMAGES);
+    EXPECT_TRUE(torture.figures.images >= TEST_IMAGES);
     expect_held();
 }
 
@@ -127,12 +127,22 @@ static void a_bad_call_loses_nothing_wherever_it_comes(void)
     expect_held();
 }
 
+static void each_lie_of_a_disk_is_found(void)
+{
+    struct planted_figures figures;
+
+    torture_find_planted(programs, false, &figures);
+    EXPECT_TRUE(figures.planted > 0);
+    EXPECT_EQ(figures.found, figures.planted);
+}
+
 static int run_test(char **argv)
 {
     static const struct test_case cases[] = {
         CASE(nothing_acknowledged_is_lost_wherever_the_power_goes),
         CASE(every_flipped_bit_is_in_unused_space_or_found),
         CASE(a_bad_call_loses_nothing_wherever_it_comes),
+        CASE(each_lie_of_a_disk_is_found),
     };
 
     return run_cases(cases, COUNT_OF(cases), 1, argv);
@@ -143,6 +153,16 @@ static int run_test(char **argv)
 static uint64_t number_or(const char *text, uint64_t otherwise)
 {
     return text == NULL ? otherwise : strtoull(text, NULL, 10);
+}
+
+static int run_planted(void)
+{
+    struct planted_figures figures;
+
+    torture_find_planted(programs, mutant_plant(0), &figures);
+    printf("{\"planted\":%llu,\"planted_found\":%llu}\n", wide(figures.planted),
+           wide(figures.found));
+    return figures.found == figures.planted ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int run(const char *mode, const char *number, uint64_t seed)
@@ -176,6 +196,9 @@ int main(int argc, char **argv)
     }
     if (argc > 1 && strcmp(argv[1], "--test") == 0) {
         return run_test(argv);
+    }
+    if (argc > 1 && strcmp(argv[1], "--planted") == 0) {
+        return run_planted();
     }
     return argc > 1 ? run(argv[1], argc > 2 ? argv[2] : NULL, seed) : USAGE;
 }

@@ -68,6 +68,11 @@ void torture_violated(struct torture *torture, const char *format, ...)
     }
 }
 
+bool torture_is_over(const struct torture *torture)
+{
+    return torture->figures.violations >= VIOLATIONS_TOLD_MAX;
+}
+
 /* --- Children that look ---------------------------------------------------------------------- */
 
 struct seat {

@@ -37,6 +37,8 @@ void torture_clear(const char *directory); /* Empties it, or makes it. */
 /* Counts a broken promise; the first ones are kept for the report. */
 void PRINTF_LIKE(2, 3) torture_violated(struct torture *torture, const char *format, ...);
 
+bool torture_is_over(const struct torture *torture); /* Enough is broken. */
+
 /* Calls `look(context, index, problem)` for each index below `count`, in children, since a
  * damaged file can end who reads it. `told` hears of each how it went: the child's answer, or
  * -signal. */
@@ -61,5 +63,12 @@ void torture_fail_calls(struct torture *torture, uint64_t seed, size_t step_coun
 
 /* flips.c: flips one bit of every `stride`-th byte of a small journal. */
 void torture_flip(struct torture *torture, uint64_t seed, size_t step_count, uint64_t stride);
+
+/* planted.c: plants one bug after another, those in the journal where the build has them. */
+struct planted_figures {
+    uint64_t planted;
+    uint64_t found;
+};
+void torture_find_planted(const char *programs, bool has_mutants, struct planted_figures *figures);
 
 #endif

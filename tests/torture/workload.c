@@ -1,12 +1,13 @@
 /*
  * workload.c - the process that is tortured: the real journal, going through a script.
  *
- *     workload DIRECTORY SEED STEPS
+ *     workload DIRECTORY SEED STEPS    with TORTURE_MUTANT=N, bug N is planted
  *
  * It says by marks of the recorder, when that is preloaded, what begins and what is acknowledged.
  * Ends with 0, or with 74 when the journal refused, as a role does: a full disk may be asked
  * again, after anything else nothing more is done.
  */
+#include "core/base/mutant.h"
 #include "tests/torture/script.h"
 #include "tests/torture/trace.h"
 
@@ -107,6 +108,8 @@ int main(int argc, char **argv)
     if (argc != 4) {
         return USAGE;
     }
+    const char *bug = getenv("TORTURE_MUTANT");
+    ENSURE(bug == NULL || mutant_plant((unsigned)strtoul(bug, NULL, 10)));
     *(void **)&work.mark = dlsym(RTLD_DEFAULT, "recorder_mark");
     work.directory = argv[1];
     script_init(&work.script, strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
