@@ -10,7 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define HELD_SHARE 8                    /* Of the map: so much may wait for a reader, */
+#define HELD_SHARE 8                     /* Of the map: so much may wait for a reader, */
 #define HELD_MIN ((uint64_t)1024 * 1024) /* or so much, whatever the disk has left. */
 
 enum status journal_backup(struct journal *journal, const char *path)

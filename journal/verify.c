@@ -17,9 +17,9 @@
 
 #define CHUNK_COUNT 4096
 
-/* LMDB 0.9 keeps two roots, in the first two pages, and takes the one with the higher number. Commit
- * n writes page n % 2, so the numbers differ by one, whenever the power goes; anything else would
- * bring an older state back in silence. A writer beside us may be between the two.
+/* LMDB 0.9 keeps two roots, in the first two pages, and takes the one with the higher number.
+ * Commit n writes page n % 2, so the numbers differ by one, whenever the power goes; anything else
+ * would bring an older state back in silence. A writer beside us may be between the two.
  *
  * Behind 16 bytes of page head: magic, version, address, size of the map, two tables of 48 bytes,
  * last page, number. */
@@ -162,8 +162,9 @@ static void report_row(struct journal_report *report, const MDB_val *key)
 {
     const uint8_t *data = key->mv_data;
     size_t size = min_u64(key->mv_size, ROW_KEY_SIZE_MAX);
-    size_t used = (size_t)snprintf(report->problem, sizeof report->problem,
-                                   "row of table %u: checksum or place; key ", size > 0 ? data[0] : 0u);
+    size_t used =
+        (size_t)snprintf(report->problem, sizeof report->problem,
+                         "row of table %u: checksum or place; key ", size > 0 ? data[0] : 0u);
 
     for (size_t i = 1; i < size && used + 3 < sizeof report->problem; i++) {
         used += (size_t)snprintf(report->problem + used, sizeof report->problem - used, "%02x",

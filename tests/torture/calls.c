@@ -98,8 +98,7 @@ void torture_fail_calls(struct torture *torture, uint64_t seed, size_t step_coun
         return;
     }
     uint64_t call_count = torture_calls(torture);
-    for (left.call = 1; left.call <= call_count && !torture_is_over(torture);
-         left.call += stride) {
+    for (left.call = 1; left.call <= call_count && !torture_is_over(torture); left.call += stride) {
         for (left.fault = FAULT_CALL_FIRST; left.fault < FAULT_CALL_END; left.fault++) {
             fail_call(&left, trace);
         }

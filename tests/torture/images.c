@@ -63,7 +63,8 @@ static void count_image(void *context, unsigned index, int answer, const char *p
     torture->figures.count[fault]++;
     torture->figures.images++;
     if (answer != 0) {
-        torture_violated(torture, "seed %llu, power lost after call %llu, %s %u, %zu steps of %zu: %s",
+        torture_violated(torture,
+                         "seed %llu, power lost after call %llu, %s %u, %zu steps of %zu: %s",
                          (unsigned long long)point->script->seed, (unsigned long long)point->number,
                          FAULTS[fault].name, variant, point->expectation.acknowledged,
                          point->expectation.begun, problem);

@@ -22,8 +22,8 @@
 #define USAGE 64
 #define STEP_COUNT 24
 #define SHORT_STEP_COUNT 16
-#define FLIP_STEP_COUNT 4
-#define FLIP_SEED 4
+#define FLIP_STEP_COUNT 3
+#define FLIP_SEED 2
 #define CALL_SEED 3 /* One with a reserve, a copy and a new start. */
 
 static char programs[PATH_MAX];
@@ -90,7 +90,7 @@ static int finish(struct torture *torture)
 /* --- ./dev test --------------------------------------------------------------------------- */
 
 #define TEST_IMAGES 5000
-#define TEST_FLIP_STRIDE 23
+#define TEST_FLIP_STRIDE 29
 #define TEST_CALL_STRIDE 9
 
 static struct torture torture;

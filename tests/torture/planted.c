@@ -1,9 +1,9 @@
 /*
- * planted.c - bugs that must be found, one at a time: a harness that finds nothing must show that it
- * could have.
+ * planted.c - bugs that must be found, one at a time: a harness that finds nothing must show that
+ * it could have.
  *
- * Some are lies of the disk or of the process, told where the images are made. The others are in the
- * journal, in a build with -Dmutants=true.
+ * Some are lies of the disk or of the process, told where the images are made. The others are in
+ * the journal, in a build with -Dmutants=true.
  */
 #include "tests/torture/torture.h"
 
@@ -37,8 +37,8 @@ static const struct planted PLANTED[] = {
     {.what = "no sync of folders", .lie = LIE_NAMES},
     {.what = "acknowledged before the commit", .acknowledges_early = true},
     {.what = "a failed commit counts as good", .search = SEARCH_CALLS, .mutant = 36},
-    {.what = "checksums of entries are not looked at", .search = SEARCH_FLIPS, .mutant = 37},
-    {.what = "checksums of rows are not looked at", .search = SEARCH_FLIPS, .mutant = 38},
+    {.what = "checksum and chain are not looked at", .search = SEARCH_FLIPS, .mutant = 37},
+    {.what = "rows are not looked at", .search = SEARCH_FLIPS, .mutant = 38},
     {.what = "roots are not looked at", .search = SEARCH_FLIPS, .mutant = 39},
 };
 

@@ -109,7 +109,8 @@ void torture_apart(unsigned count, torture_look look, torture_told told, void *c
     static struct seats *seats;
 
     if (seats == NULL) {
-        seats = mmap(NULL, sizeof *seats, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        seats =
+            mmap(NULL, sizeof *seats, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         ENSURE(seats != MAP_FAILED);
     }
     ENSURE(count <= APART_COUNT_MAX);
@@ -133,7 +134,8 @@ void torture_apart(unsigned count, torture_look look, torture_told told, void *c
     }
 }
 
-/* --- The tortured process ---------------------------------------------------------------------- */
+/* --- The tortured process ----------------------------------------------------------------------
+ */
 
 static _Noreturn void become_workload(const struct torture *torture, const struct script *script,
                                       const char *fault, const char *trace)

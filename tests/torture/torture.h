@@ -10,19 +10,19 @@
 #include <limits.h>
 
 struct figures {
-    uint64_t count[FAULT_COUNT];    /* How often each fault was brought about. */
-    uint64_t images;                /* States of the disk after a power cut. */
-    uint64_t calls;                 /* Runs with a bad call. */
-    uint64_t scripts;               /* Seeds that were recorded. */
-    uint64_t unused, found, ended;  /* Flips: in unused space; refused; by the end of the reader. */
-    uint64_t fallen_back;           /* Flips that brought the state of the commit before. */
+    uint64_t count[FAULT_COUNT];   /* How often each fault was brought about. */
+    uint64_t images;               /* States of the disk after a power cut. */
+    uint64_t calls;                /* Runs with a bad call. */
+    uint64_t scripts;              /* Seeds that were recorded. */
+    uint64_t unused, found, ended; /* Flips: in unused space; refused; by the end of the reader. */
+    uint64_t fallen_back;          /* Flips that brought the state of the commit before. */
     uint64_t violations;
 };
 
 struct torture {
     const char *programs; /* Directory of workload and recorder. */
     char place[PATH_MAX / 2];
-    char left[PATH_MAX]; /* Where images go; emptied for each. */
+    char left[PATH_MAX];  /* Where images go; emptied for each. */
     char count[PATH_MAX]; /* The recorder's count of calls. */
     enum lie lie;
     bool acknowledges_early; /* Planted: what is begun counts as acknowledged. */
@@ -58,8 +58,7 @@ void torture_cut(struct torture *torture, uint64_t seed, size_t step_count, uint
 void torture_cut_end(struct torture *torture, const struct script *script, const char *trace);
 
 /* calls.c: each fault of a call, at every `stride`-th call of a script. */
-void torture_fail_calls(struct torture *torture, uint64_t seed, size_t step_count,
-                        uint64_t stride);
+void torture_fail_calls(struct torture *torture, uint64_t seed, size_t step_count, uint64_t stride);
 
 /* flips.c: flips one bit of every `stride`-th byte of a small journal. */
 void torture_flip(struct torture *torture, uint64_t seed, size_t step_count, uint64_t stride);
