@@ -172,18 +172,45 @@ static void report_row(struct journal_report *report, const MDB_val *key)
     }
 }
 
+/* Rows as a scan meets them. */
+struct scan {
+    struct journal_reader *reader;
+    MDB_val key; /* Of the last one, mv_data NULL for none. */
+    MDB_val stored;
+};
+
 /* From the root, as whoever looks for the row would go. A cursor would stay in its page. */
-static bool is_found_by_key(struct journal_reader *reader, MDB_val *key, const MDB_val *stored)
+static bool is_found_by_key(struct scan *scan)
 {
     MDB_val found;
 
-    return mdb_get(reader->txn, reader->journal->rows, key, &found) == MDB_SUCCESS &&
-           found.mv_data == stored->mv_data;
+    return mdb_get(scan->reader->txn, scan->reader->journal->rows, &scan->key, &found) ==
+               MDB_SUCCESS &&
+           found.mv_data == scan->stored.mv_data;
+}
+
+/* Keys rise, and those at both ends of a page are found: so all in it are. */
+static bool is_in_place(struct scan *scan, const MDB_val *key, const MDB_val *stored)
+{
+    uint64_t page_size = scan->reader->journal->page_size;
+    MDB_val before = scan->key;
+    bool is_first = before.mv_data == NULL;
+    bool is_same_page =
+        !is_first && (uintptr_t)before.mv_data / page_size == (uintptr_t)key->mv_data / page_size;
+
+    if (!is_first && bytes_compare((struct bytes){before.mv_data, before.mv_size},
+                                   (struct bytes){key->mv_data, key->mv_size}) >= 0) {
+        return false;
+    }
+    bool is_end_found = is_first || is_same_page || is_found_by_key(scan);
+    scan->key = *key;
+    scan->stored = *stored;
+    return is_end_found && (is_same_page || is_found_by_key(scan));
 }
 
 /* One view, so that the rows can be counted: a page that lost its keys shows in the count, and
  * one that keys do not lead to in the search. */
-static enum status verify_each_row(struct journal_reader *reader, MDB_cursor *cursor,
+static enum status verify_each_row(struct scan *scan, MDB_cursor *cursor,
                                    struct journal_report *report)
 {
     MDB_val key = {0};
@@ -192,13 +219,16 @@ static enum status verify_each_row(struct journal_reader *reader, MDB_cursor *cu
 
     while (code == MDB_SUCCESS) {
         struct bytes value;
-        if (decode_row(&key, &stored, &value) != STATUS_OK ||
-            !is_found_by_key(reader, &key, &stored)) {
+        if (decode_row(&key, &stored, &value) != STATUS_OK || !is_in_place(scan, &key, &stored)) {
             report_row(report, &key);
             return STATUS_CORRUPT;
         }
         report->row_count++;
         code = mdb_cursor_get(cursor, &key, &stored, MDB_NEXT);
+    }
+    if (code == MDB_NOTFOUND && report->row_count > 0 && !is_found_by_key(scan)) {
+        report_row(report, &scan->key);
+        return STATUS_CORRUPT;
     }
     return code == MDB_NOTFOUND ? STATUS_OK : status_from_mdb(code);
 }
@@ -211,7 +241,7 @@ enum status check_rows(struct journal_reader *reader, struct journal_report *rep
     if (code != MDB_SUCCESS) {
         return status_from_mdb(code);
     }
-    enum status status = verify_each_row(reader, cursor, report);
+    enum status status = verify_each_row(&(struct scan){.reader = reader}, cursor, report);
     mdb_cursor_close(cursor);
     if (status == STATUS_OK) {
         status = status_from_mdb(mdb_stat(reader->txn, reader->journal->rows, &stat));
