@@ -347,12 +347,13 @@ static void note_write(int descriptor, uint64_t file, off_t at, const struct iov
     }
 }
 
-/* Half of the bytes, from the first parts. */
+/* Half of the bytes, from the first part; `at` as below. */
 static ssize_t write_half(int descriptor, const struct iovec *parts, off_t at, size_t total)
 {
     size_t size = parts[0].iov_len < total / 2 ? parts[0].iov_len : total / 2;
 
-    return syscall(SYS_pwrite64, descriptor, parts[0].iov_base, size, at);
+    return at >= 0 ? syscall(SYS_pwrite64, descriptor, parts[0].iov_base, size, at)
+                   : syscall(SYS_write, descriptor, parts[0].iov_base, size);
 }
 
 /* `at` is -1 for where the descriptor stands. */
@@ -364,7 +365,7 @@ static ssize_t write_watched(int descriptor, uint64_t file, const struct iovec *
     ssize_t written = -1;
 
     if (verdict.error == 0 && verdict.is_half) {
-        written = write_half(descriptor, parts, place, total_of(parts, part_count));
+        written = write_half(descriptor, parts, at, total_of(parts, part_count));
     } else if (verdict.error == 0 && at >= 0) {
         written = syscall(SYS_pwritev, descriptor, parts, part_count, (long)at, 0L);
     } else if (verdict.error == 0) {
