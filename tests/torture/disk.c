@@ -112,7 +112,7 @@ static void put_name(struct tree *tree, uint64_t folder, const char *text, uint6
     name->folder = folder;
     name->file = file;
     ENSURE(strlen(text) < NAME_SIZE);
-    strcpy(name->text, text);
+    memcpy(name->text, text, strlen(text) + 1);
 }
 
 static void copy_tree(const struct tree *from, struct tree *to)

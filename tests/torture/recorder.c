@@ -239,7 +239,8 @@ __attribute__((constructor)) static void start(void)
     if (count_path != NULL) {
         share_count(count_path);
     }
-    root_size = strlen(strcpy(root, place));
+    snprintf(root, sizeof root, "%s", place);
+    root_size = strlen(root);
     watch(file_at(root));
     note_name(CALL_MADE_FOLDER, file_at(root), "");
 }
