@@ -97,6 +97,12 @@ MUST_USE enum status decode_row(const MDB_val *key, const MDB_val *stored, struc
 /* verify.c: the log holds what meta says, no more and no less, by count and by both ends. */
 MUST_USE enum status check_bounds(struct journal_reader *reader, const char **problem);
 
+/* verify.c: every row checks, is found by its key, and is counted; `report` says what is not. */
+MUST_USE enum status check_rows(struct journal_reader *reader, struct journal_report *report);
+
+/* verify.c: the root in view is the newest one, whole. */
+MUST_USE enum status check_roots(struct journal_reader *reader);
+
 /* aside.c: a directory is made beside its place and moved there when it is complete and on disk,
  * so that a half made one is never found. */
 struct aside {

@@ -398,6 +398,10 @@ static void look_at_space(struct process *process)
         log_warn("the journal's space is not known", LOG_STATUS(status));
         return;
     }
+    if (journal_evict(&process->space)) {
+        log_warn("a reader of the journal stood still and held room back: it was ended",
+                 LOG_INT("pid", process->space.holder), LOG_UINT("held", process->space.held));
+    }
     if (process->space.used / SPACE_WARN_PERCENT > process->space.size_max / 100) {
         log_warn("the journal is filling up: enlarge journal.map_size_gb or keep fewer entries",
                  LOG_UINT("used", process->space.used),

@@ -41,9 +41,11 @@ def new_id():
 class System:
     """A supervised maillond. Used as a context, it is ended and its folder removed."""
 
-    def __init__(self, *settings):
+    def __init__(self, *settings, place=None, **options):
+        """Data lie in `place` when given; options are those of the process."""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="maillon-"))
-        self.data = self.folder / "data"
+        self.data = pathlib.Path(place or self.folder) / "data"
+        self.options = options
         self.settings = [word for setting in (*SMALL, *settings) for word in ("--set", setting)]
         self.log = open(self.folder / "log", "a+")
         self.daemon = None
@@ -75,7 +77,7 @@ class System:
         """Starts it without waiting until it is ready."""
         self.daemon = subprocess.Popen(
             [f"{BUILD}/maillond/maillond", "--data", self.data, "--log-level", "warn",
-             *self.settings], stdout=self.log, stderr=self.log)
+             *self.settings], stdout=self.log, stderr=self.log, **self.options)
 
     def is_ready(self):
         assert self.daemon.poll() is None, f"maillond ended with {self.daemon.returncode}"
