@@ -34,6 +34,8 @@
  * 0 is nothing. */
 #define OFFER_FLAG 0x80000000u
 
+#define CACHE_LINE 64 /* Bytes; another size costs time alone. */
+
 static_assert(MARKET_OFFER_COUNT_MAX < OFFER_FLAG, "an offer's number leaves room for the flag");
 
 struct key {
@@ -58,7 +60,7 @@ struct branch {
     uint32_t bit; /* Of the key: 0 in all of halves[0], 1 in all of halves[1]. */
 };
 
-static_assert(sizeof(struct branch) <= 128, "a branch fits in two cache lines");
+static_assert(sizeof(struct branch) <= 2 * CACHE_LINE, "a branch fits in two cache lines");
 
 /* Offers whose party is certified for a norm of the product hang apart from those of others, so
  * that a search for certified goods does not pass all others. */
@@ -503,11 +505,14 @@ static void visit_offer(struct search *search, uint32_t offer)
     }
 }
 
-/* A search waits for memory most of all. */
-static const void *what_hangs(const struct market *market, uint32_t hanging)
+/* Asks for what hangs there before it is read: a search waits for memory most of all. */
+static void fetch(const struct market *market, uint32_t hanging)
 {
-    return is_offer(hanging) ? (const void *)&market->offers[hanging & ~OFFER_FLAG]
-                             : (const void *)&market->index->branches[hanging];
+    const char *bytes = is_offer(hanging) ? (const char *)&market->offers[hanging & ~OFFER_FLAG]
+                                          : (const char *)&market->index->branches[hanging];
+
+    __builtin_prefetch(bytes);
+    __builtin_prefetch(bytes + CACHE_LINE);
 }
 
 /* Goes down from a branch to the half that may hold the better offer, and lets the other wait. */
@@ -518,8 +523,9 @@ static struct waiting go_down(struct search *search, uint32_t number)
                          least_of(search, &branch->extents[1])};
     uint32_t side = least[1] < least[0];
 
-    __builtin_prefetch(what_hangs(search->market, branch->halves[side]));
+    fetch(search->market, branch->halves[side]);
     if (least[1 - side] < search->next) {
+        fetch(search->market, branch->halves[1 - side]);
         push(search->frontier, (struct waiting){least[1 - side], branch->halves[1 - side]});
     }
     return (struct waiting){least[side], branch->halves[side]};
