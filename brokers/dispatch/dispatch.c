@@ -356,6 +356,11 @@ static void report(const void *state, struct report_out *out)
     report_count(out, "refused_messages", dispatch->counters.malformed);
 }
 
+static void close_state(void *state)
+{
+    dispatch_close(state);
+}
+
 const struct role dispatch_role = {
     .name = "dispatch",
     .client_send_count_max = CLIENT_MESSAGE_COUNT_MAX,
@@ -367,4 +372,5 @@ const struct role dispatch_role = {
     .wake = wake,
     .save = save,
     .report = report,
+    .close = close_state,
 };

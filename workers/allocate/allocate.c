@@ -250,6 +250,11 @@ static enum status control(void *state, struct bytes type, struct bytes body,
     return STATUS_OK;
 }
 
+static void close_state(void *state)
+{
+    allocate_close(state);
+}
+
 const struct role allocate_role = {
     .name = "allocate",
     .load = load,
@@ -259,4 +264,5 @@ const struct role allocate_role = {
     .save = save,
     .report = report,
     .control = control,
+    .close = close_state,
 };
