@@ -11,7 +11,7 @@
 #include <lmdb.h>
 #include <pthread.h>
 
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2
 #define KEY_SIZE 12   /* Of the log: partition and number, big-endian. */
 #define HEAD_SIZE 64  /* What stands before the body of a stored entry. */
 #define FRAME_SIZE 12 /* Size and number, in front of a value that travels. */

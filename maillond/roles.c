@@ -79,37 +79,16 @@ static void *open_dispatch(const struct config *config)
     return dispatch;
 }
 
-static void close_gateway(void *state)
-{
-    gateway_close(state);
-}
-
-static void close_match(void *state)
-{
-    match_worker_close(state);
-}
-
-static void close_allocate(void *state)
-{
-    allocate_close(state);
-}
-
-static void close_dispatch(void *state)
-{
-    dispatch_close(state);
-}
-
 static const struct {
     const struct role *role;
     const char *upstream;
     bool has_clients;
     void *(*open)(const struct config *config);
-    void (*close)(void *state);
 } ROLES[ROLE_COUNT] = {
-    {&gateway_role, NULL, true, open_gateway, close_gateway},
-    {&match_role, "gateway", false, open_match, close_match},
-    {&allocate_role, "match", false, open_allocate, close_allocate},
-    {&dispatch_role, "allocate", true, open_dispatch, close_dispatch},
+    {&gateway_role, NULL, true, open_gateway},
+    {&match_role, "gateway", false, open_match},
+    {&allocate_role, "match", false, open_allocate},
+    {&dispatch_role, "allocate", true, open_dispatch},
 };
 
 bool role_open(const char *name, const struct config *config, struct role_instance *instance)
@@ -123,7 +102,6 @@ bool role_open(const char *name, const struct config *config, struct role_instan
                 .upstream = ROLES[i].upstream,
                 .has_clients = ROLES[i].has_clients,
                 .keep_entries = is_last ? config->dispatch.keep_events : 0,
-                .close = ROLES[i].close,
             };
             return true;
         }
@@ -133,5 +111,5 @@ bool role_open(const char *name, const struct config *config, struct role_instan
 
 void role_close(struct role_instance *instance)
 {
-    instance->close(instance->state);
+    instance->role->close(instance->state);
 }

@@ -17,7 +17,6 @@ struct role_instance {
     const char *upstream; /* NULL for a source. */
     bool has_clients;
     uint64_t keep_entries; /* 0: all. */
-    void (*close)(void *state);
 };
 
 /* Makes the state of a role. False when there is no role of that name. The caller owns

@@ -532,6 +532,9 @@ static int exit_of(enum status status)
 
 static const char *journal_advice(enum status status)
 {
+    if (status == STATUS_INVALID) {
+        return "its format is another: another version wrote it, or it is another partition's";
+    }
     switch (exit_of(status)) {
     case PROCESS_BAD_DATA:
         return "it is damaged: run 'maillon verify', then restore a backup";

@@ -16,6 +16,7 @@
 #include "node/stage.h"
 
 #include "core/base/mutant.h"
+#include "node/expected.h"
 #include "proto/messages.h"
 
 #include <stdlib.h>
@@ -24,7 +25,6 @@
 #define ASK_AGAIN_MS 1000
 #define SHORT_MS_MAX 1000     /* What a commit made durable may not be told yet. */
 #define CURSOR_COMMIT_MS 1000 /* A cursor that moved without own entries is saved this late. */
-#define READ_SIZE ((size_t)256 * 1024)
 #define PUBLISH_SIZE ((size_t)64 * 1024)
 #define REPLAY_SIZE_MAX ((uint64_t)512 * 1024)
 #define COUNTER_COUNT_MAX 64
@@ -35,6 +35,8 @@
 
 static const char BRANCH[] = "the upstream feed went on from other entries than those taken in: "
                              "restore the journals together";
+static const char DIFFERENT[] = "replay gives other entries than the journal holds: "
+                                "it is damaged, or another version wrote it; verify it";
 static const char NEWER[] = "a newer version of the program wrote entries or rows that this one "
                             "would have to guess at: start that version again";
 
@@ -91,13 +93,11 @@ struct stage {
     uint64_t committed_ms;                     /* When that was. */
     uint64_t recover_until;                    /* The cursor to reach before going live, */
     uint8_t recover_chain[JOURNAL_CHAIN_SIZE]; /* and the chain to meet there. */
-    uint64_t compare_next;                     /* The own entry that recovery must produce next. */
     uint64_t settled_seq;                      /* Source: the last entry so far that settles. */
     uint64_t source_ms;                        /* Source: the time of the last entry. */
     struct buffer inbox; /* Upstream entries that wait for their turn, in stored form. */
     struct bytes inbox_left;
-    struct buffer expected; /* Own entries from compare_next on, in stored form. */
-    struct bytes expected_left;
+    struct expected expected; /* What recovery must produce next. */
     struct buffer scratch;
 };
 
@@ -367,33 +367,6 @@ void stage_committed(struct stage *stage, struct batch *batch, enum status statu
 
 /* --- Recovery: what comes out again must be what is stored ---------------------------- */
 
-/* Bodies of an older version are the same as long as they have nothing to say that is new. */
-static bool is_same_entry(const struct entry *made, struct bytes made_body,
-                          const struct entry *stored)
-{
-    return made->seq == stored->seq && made->time_ms == stored->time_ms &&
-           made->kind == stored->kind && made->flags == stored->flags &&
-           made->cause_first == stored->cause_first && made->cause_last == stored->cause_last &&
-           bytes_equal(made_body, stored->body);
-}
-
-/* The next own entry, read ahead in pieces. Borrowed until the next call. */
-static enum status next_expected(struct stage *stage, struct entry *entry)
-{
-    const struct world *world = world_of(stage);
-
-    if (stage->expected_left.size == 0) {
-        stage->expected.size = 0;
-        enum status status =
-            world->read(world->context, stage->compare_next, READ_SIZE, &stage->expected);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        stage->expected_left = buffer_view(&stage->expected);
-    }
-    return entry_load(&stage->expected_left, entry);
-}
-
 static bool is_readable(const struct stage *stage, const struct entry *entry)
 {
     return entry->version <= stage->options.role->version || MUTANT(37);
@@ -401,23 +374,12 @@ static bool is_readable(const struct stage *stage, const struct entry *entry)
 
 static void compare_open(struct stage *stage)
 {
-    struct entry stored;
+    enum expected_outcome outcome = expected_meets(&stage->expected, world_of(stage), stage->open,
+                                                   stage->head.last, stage->options.role->version);
 
-    for (size_t i = 0; i < stage->open->entry_count; i++) {
-        bool is_there =
-            stage->compare_next <= stage->head.last && next_expected(stage, &stored) == STATUS_OK;
-        if (is_there && !is_readable(stage, &stored)) {
-            fail(stage, NEWER);
-            return;
-        }
-        if (!is_there ||
-            (!is_same_entry(&stage->open->entries[i], batch_body(stage->open, i), &stored) &&
-             !MUTANT(14))) {
-            fail(stage, "replay gives other entries than the journal holds: "
-                        "it is damaged, or another version wrote it; verify it");
-            return;
-        }
-        stage->compare_next++;
+    if (outcome != EXPECTED_MET) {
+        fail(stage, outcome == EXPECTED_NEWER ? NEWER : DIFFERENT);
+        return;
     }
     batch_cut(stage->open, 0);
 }
@@ -426,11 +388,11 @@ static void go_live(struct stage *stage)
 {
     const struct role *role = stage->options.role;
 
-    if (!role->is_source && stage->compare_next != stage->head.last + 1) {
+    if (!role->is_source && stage->expected.next != stage->head.last + 1) {
         fail(stage, "replay gives fewer entries than the journal holds: verify it");
         return;
     }
-    buffer_deinit(&stage->expected);
+    expected_deinit(&stage->expected);
     stage->state = STAGE_LIVE;
     stage->committed_ms = now_ms(stage);
     stage_wake(stage, stage->committed_ms);
@@ -658,7 +620,7 @@ void stage_close(struct stage *stage)
     }
     batch_deinit(&stage->batches[0]);
     batch_deinit(&stage->batches[1]);
-    buffer_deinit(&stage->expected);
+    expected_deinit(&stage->expected);
     buffer_deinit(&stage->inbox);
     buffer_deinit(&stage->scratch);
     free(stage);
@@ -710,9 +672,9 @@ static enum status restore_source(struct stage *stage)
     const struct role *role = stage->options.role;
     struct entry entry;
 
-    stage->compare_next = min_u64(stage->checkpoint_own + 1, max_u64(stage->head.last, 1));
-    for (; stage->compare_next <= stage->head.last; stage->compare_next++) {
-        enum status status = next_expected(stage, &entry);
+    stage->expected.next = min_u64(stage->checkpoint_own + 1, max_u64(stage->head.last, 1));
+    for (; stage->expected.next <= stage->head.last; stage->expected.next++) {
+        enum status status = expected_read(&stage->expected, world_of(stage), &entry);
         if (status == STATUS_OK && !is_readable(stage, &entry)) {
             fail(stage, NEWER);
             return STATUS_OK;
@@ -743,7 +705,7 @@ enum status stage_begin(struct stage *stage, const struct journal_head *head)
     }
     stage->head = *head;
     stage->next_seq = stage->checkpoint_own + 1;
-    stage->compare_next = stage->checkpoint_own + 1;
+    stage->expected.next = stage->checkpoint_own + 1;
     stage->upstream.next = stage->checkpoint_taken + 1;
     stage->recover_until = stage->cursor_saved;
     stage->cursor_durable = stage->cursor_saved;

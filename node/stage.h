@@ -103,6 +103,9 @@ struct role {
      * type and body; STATUS_NOT_FOUND when the role does not know it either. */
     enum status (*control)(void *state, struct bytes type, struct bytes body,
                            const char **answer_type, struct buffer *answer);
+
+    /* Optional: gives the state back, for whoever made it. A stage never does. */
+    void (*close)(void *state);
 };
 
 struct stage_options {

@@ -356,6 +356,11 @@ static void report(const void *state, struct report_out *out)
     report_count(out, "refused_messages", dispatch->counters.malformed);
 }
 
+static void close_state(void *state)
+{
+    dispatch_close(state);
+}
+
 const struct role dispatch_role = {
     .name = "dispatch",
     .version = STAGE_VERSION,
@@ -368,4 +373,5 @@ const struct role dispatch_role = {
     .wake = wake,
     .save = save,
     .report = report,
+    .close = close_state,
 };

@@ -286,6 +286,11 @@ static void report(const void *state, struct report_out *out)
     report_count(out, "waiting", gateway->answers.count);
 }
 
+static void close_state(void *state)
+{
+    gateway_close(state);
+}
+
 const struct role gateway_role = {
     .name = "gateway",
     .version = STAGE_VERSION,
@@ -298,4 +303,5 @@ const struct role gateway_role = {
     .wake = wake,
     .save = save,
     .report = report,
+    .close = close_state,
 };

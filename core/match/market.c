@@ -8,6 +8,7 @@
 #include "core/match/market.h"
 
 #include "core/base/mutant.h"
+#include "core/match/affected.h"
 #include "core/match/candidates.h"
 #include "core/match/capacity.h"
 #include "core/match/distance.h"
@@ -262,7 +263,7 @@ static enum outcome put_product(struct market *market, const struct product_put 
     wanted.norms = known->norms;
     *known = wanted;
     if (is_other) {
-        rules_affect_product(market, *number);
+        affected_add_product(market, *number);
     }
     return OUTCOME_CHANGED;
 }
@@ -500,12 +501,12 @@ void market_apply(struct market *market, uint16_t kind, const union command *com
 
     market->expired_needs.count = 0;
     market->expired_offers.count = 0;
-    rules_forget_affected(market);
+    affected_forget(market);
     enum outcome outcome = fold(market, kind, command, is_quarantined, &number);
     if ((kind == KIND_NEED_PUT || kind == KIND_OFFER_PUT) && !MUTANT(38)) {
         settle_expired(market); /* It may have come with its last day behind it. */
     }
-    rules_sort_affected(market);
+    affected_sort(market);
     *change = (struct market_change){
         .outcome = outcome,
         .number = number,

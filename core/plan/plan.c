@@ -176,6 +176,7 @@ void plan_totals(const struct plan *plan, struct plan_totals *totals)
     totals->offers = plan->market->offer_ids.count;
     totals->parties = plan->market->party_ids.count;
     totals->products = plan->market->product_ids.count;
+    totals->slots = plan->slots.used;
 }
 
 /* Folding. */

@@ -115,6 +115,7 @@ struct plan_totals {
     uint64_t doubted;      /* Commitments in doubt. */
     uint64_t units_missed; /* Committed, and no longer to be made in time: capacity fell. */
     uint64_t units_wanted; /* Sum of open needs. */
+    uint64_t slots;        /* Taken by offers; new lines get one each above SLOT_TOTAL_MAX. */
     uint64_t class_wanted[CLASS_COUNT + 1], class_promised[CLASS_COUNT + 1];
 };
 void plan_totals(const struct plan *plan, struct plan_totals *totals);

@@ -80,35 +80,14 @@ static void *open_dispatch(const struct knobs *knobs)
     return dispatch;
 }
 
-static void close_gateway(void *state)
-{
-    gateway_close(state);
-}
-
-static void close_match(void *state)
-{
-    match_worker_close(state);
-}
-
-static void close_allocate(void *state)
-{
-    allocate_close(state);
-}
-
-static void close_dispatch(void *state)
-{
-    dispatch_close(state);
-}
-
 static const struct {
     const struct role *role;
     void *(*open)(const struct knobs *knobs);
-    void (*close)(void *state);
 } ROLES[NODE_COUNT] = {
-    [NODE_GATEWAY] = {&gateway_role, open_gateway, close_gateway},
-    [NODE_MATCH] = {&match_role, open_match, close_match},
-    [NODE_ALLOCATE] = {&allocate_role, open_allocate, close_allocate},
-    [NODE_DISPATCH] = {&dispatch_role, open_dispatch, close_dispatch},
+    [NODE_GATEWAY] = {&gateway_role, open_gateway},
+    [NODE_MATCH] = {&match_role, open_match},
+    [NODE_ALLOCATE] = {&allocate_role, open_allocate},
+    [NODE_DISPATCH] = {&dispatch_role, open_dispatch},
 };
 
 void *node_role_open(enum node_number number, const struct knobs *knobs)
@@ -118,7 +97,7 @@ void *node_role_open(enum node_number number, const struct knobs *knobs)
 
 void node_role_close(enum node_number number, void *state)
 {
-    ROLES[number].close(state);
+    ROLES[number].role->close(state);
 }
 
 /* --- The world ----------------------------------------------------------------------- */
@@ -376,7 +355,7 @@ static void close_role(struct node *node)
 {
     stage_close(node->stage);
     if (node->state != NULL) {
-        ROLES[node->number].close(node->state);
+        ROLES[node->number].role->close(node->state);
     }
     node->stage = NULL;
     node->state = NULL;

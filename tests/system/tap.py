@@ -8,7 +8,7 @@ SOURCE = os.path.abspath(os.environ.get("MAILLON_SOURCE", "."))
 
 
 class Skip(Exception):
-    """Raised by a case that cannot run here; its text says why."""
+    """Raised by a case that misses something of its surroundings, such as data."""
 
 
 def run_cases(*cases, given=()):
@@ -21,8 +21,8 @@ def run_cases(*cases, given=()):
         try:
             case(*given)
             print(f"ok {number} - {case.__name__}", flush=True)
-        except Skip as why:
-            print(f"ok {number} - {case.__name__} # SKIP {why}", flush=True)
+        except Skip as reason:
+            print(f"ok {number} - {case.__name__} # SKIP {reason}", flush=True)
         except Exception:  # A case fails by whatever it raises; the next one runs all the same.
             failures += 1
             traceback.print_exc()

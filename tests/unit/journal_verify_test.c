@@ -452,7 +452,7 @@ static void the_bytes_on_disk_are_those_of_the_format(void)
     store_u64(item.value + 8, 0x1122334455667788u); /* The epoch differs with every journal. */
     store_u32(item.value, checksum(0, item.value + 4, item.value_size - 4));
     expect_hex(item.value, item.value_size,
-               "346d85b001000000887766554433221107000000000000000100000000000000"
+               "92b92b0f02000000887766554433221107000000000000000100000000000000"
                "0200000000000000000000000000000000000000000000000000000000000000"
                "0000000000000000000000000000000015d9df3f324c76354123aede12344c3e"
                "dfa668235a2583c7f8105e06e6f25e6e");

@@ -1,6 +1,7 @@
 /*
  * allocate.c - entries in, plan, entries out.
  */
+#include "core/plan/slots.h"
 #include "workers/allocate/internal.h"
 
 #include <stdlib.h>
@@ -205,6 +206,8 @@ static void report(const void *state, struct report_out *out)
     report_count(out, "doubted", totals.doubted);
     report_count(out, "units_received", totals.units_received);
     report_count(out, "units_missed", totals.units_missed);
+    report_count(out, "slots", totals.slots);
+    report_count(out, "slots_max", SLOT_TOTAL_MAX);
     for (size_t i = 1; i <= CLASS_COUNT; i++) {
         report_count(out, wanted[i], totals.class_wanted[i]);
         report_count(out, promised[i], totals.class_promised[i]);
@@ -247,6 +250,11 @@ static enum status control(void *state, struct bytes type, struct bytes body,
     return STATUS_OK;
 }
 
+static void close_state(void *state)
+{
+    allocate_close(state);
+}
+
 const struct role allocate_role = {
     .name = "allocate",
     .version = STAGE_VERSION,
@@ -257,4 +265,5 @@ const struct role allocate_role = {
     .save = save,
     .report = report,
     .control = control,
+    .close = close_state,
 };
