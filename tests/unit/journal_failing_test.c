@@ -402,6 +402,28 @@ static void no_room_is_told_at_each_call_and_loses_nothing(void)
     fail_each_call((struct failure){.mdb_code = MDB_MAP_FULL, .system_code = ENOSPC});
 }
 
+static void after_a_commit_that_failed_nothing_is_written_any_more(void)
+{
+    struct life life = {0};
+
+    enter_place();
+    struct journal *journal = open_journal("feed");
+    EXPECT_OK(write_some(journal, &life));
+    bool is_commit = false;
+    for (uint64_t number = 1; !is_commit; number++) {
+        fail_call(number, (struct failure){.mdb_code = ENOSPC});
+        enum status status = write_some(journal, &life);
+        is_commit = strcmp(failed_name, "mdb_txn_commit") == 0;
+        EXPECT_STATUS(status, is_commit ? STATUS_IO : STATUS_FULL);
+    }
+    fail_nothing();
+    EXPECT_STATUS(write_some(journal, &life), STATUS_IO);
+    EXPECT_STATUS(write_some(journal, &life), STATUS_IO);
+    EXPECT_OK(read_some(journal));
+    journal_close(journal);
+    leave_place();
+}
+
 static void each_code_of_lmdb_becomes_what_can_be_done_about_it(void)
 {
     static const struct {
@@ -505,6 +527,7 @@ int main(int argc, char **argv)
         CASE(a_call_that_fails_is_told_and_loses_nothing),
         CASE(a_commit_that_fails_may_have_happened),
         CASE(no_room_is_told_at_each_call_and_loses_nothing),
+        CASE(after_a_commit_that_failed_nothing_is_written_any_more),
         CASE(each_code_of_lmdb_becomes_what_can_be_done_about_it),
         CASE(a_journal_that_another_process_made_meanwhile_is_as_good),
         CASE(a_place_that_is_taken_meanwhile_gets_no_backup),
