@@ -79,7 +79,6 @@ struct cli {
     const char *data; /* The data directory in force. */
     bool is_json;     /* Objects instead of tables. */
     bool is_terminal; /* Standard error is one: progress may be shown. */
-    bool has_color;
     const char **arguments; /* Behind the verb; NULL ends. */
     size_t argument_count;
 };
