@@ -250,6 +250,7 @@ static int run_instance(struct program *program, const struct role_instance *ins
         .run_path = program->run_path,
         .client_endpoint = instance->has_clients ? endpoint : NULL,
         .upstream = instance->upstream,
+        .close = instance->close,
         .journal_size_max = config->journal.map_size_gb * GIGABYTE,
         .journal_reserve = config->journal.reserve_mb * MEGABYTE,
         .checkpoint_entries = config->journal.checkpoint_entries,
@@ -268,9 +269,7 @@ static int run_role(struct program *program)
         fprintf(stderr, "maillond: there is no role \"%s\"; see --help\n", program->role);
         return PROCESS_USAGE;
     }
-    int code = run_instance(program, &instance);
-    role_close(&instance);
-    return code;
+    return run_instance(program, &instance);
 }
 
 static void tell_ready(void *context)

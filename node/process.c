@@ -759,6 +759,9 @@ static void close_all(struct process *process)
     follower_close(process->follower);
     feed_close(process->feed);
     stage_close(process->stage);
+    if (process->options.close != NULL) { /* It gives back what it had from the world. */
+        process->options.close(process->options.state);
+    }
     journal_reader_close(process->reader);
     journal_close(process->journal);
     buffer_deinit(&process->answer);
@@ -776,6 +779,9 @@ int process_run(const struct process_options *options)
     enum status status = loop_open(&process.loop);
     if (status != STATUS_OK) {
         log_error("the loop does not start", LOG_STATUS(status));
+        if (process.options.close != NULL) {
+            process.options.close(process.options.state);
+        }
         return PROCESS_OS;
     }
     status = start(&process);
