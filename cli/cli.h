@@ -76,10 +76,9 @@ struct options {
 
 struct cli {
     struct options options;
-    const char *data; /* The data directory in force. */
-    bool is_json;     /* Objects instead of tables. */
-    bool is_terminal; /* Standard error is one: progress may be shown. */
-    bool has_color;
+    const char *data;       /* The data directory in force. */
+    bool is_json;           /* Objects instead of tables. */
+    bool is_terminal;       /* Standard error is one: progress may be shown. */
     const char **arguments; /* Behind the verb; NULL ends. */
     size_t argument_count;
 };

@@ -240,6 +240,7 @@ static int run_instance(struct program *program, const struct role_instance *ins
 
     if (instance->has_clients && config_endpoint(config, program->role, endpoint) != STATUS_OK) {
         log_error("the role's endpoint is too long");
+        role_close(instance);
         return PROCESS_CONFIG;
     }
     snprintf(journal_path, sizeof journal_path, "%s/%s", config->data, program->role);
@@ -268,9 +269,7 @@ static int run_role(struct program *program)
         fprintf(stderr, "maillond: there is no role \"%s\"; see --help\n", program->role);
         return PROCESS_USAGE;
     }
-    int code = run_instance(program, &instance);
-    role_close(&instance);
-    return code;
+    return run_instance(program, &instance);
 }
 
 static void tell_ready(void *context)

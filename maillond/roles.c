@@ -109,7 +109,7 @@ bool role_open(const char *name, const struct config *config, struct role_instan
     return false;
 }
 
-void role_close(struct role_instance *instance)
+void role_close(const struct role_instance *instance)
 {
     instance->role->close(instance->state);
 }

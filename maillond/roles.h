@@ -22,6 +22,6 @@ struct role_instance {
 /* Makes the state of a role. False when there is no role of that name. The caller owns
  * `*instance` (role_close). */
 bool role_open(const char *name, const struct config *config, struct role_instance *instance);
-void role_close(struct role_instance *instance);
+void role_close(const struct role_instance *instance);
 
 #endif

@@ -758,6 +758,13 @@ static enum status start(struct process *process)
 }
 
 /* The commit thread goes first: it writes to the journal and reads the stage's batch. */
+static void close_role(const struct process_options *options)
+{
+    if (options->role->close != NULL) {
+        options->role->close(options->state);
+    }
+}
+
 static void close_all(struct process *process)
 {
     committer_close(process->committer);
@@ -766,6 +773,7 @@ static void close_all(struct process *process)
     follower_close(process->follower);
     feed_close(process->feed);
     stage_close(process->stage);
+    close_role(&process->options); /* It gives back what it had from the world. */
     journal_reader_close(process->reader);
     journal_close(process->journal);
     buffer_deinit(&process->answer);
@@ -783,6 +791,7 @@ int process_run(const struct process_options *options)
     enum status status = loop_open(&process.loop);
     if (status != STATUS_OK) {
         log_error("the loop does not start", LOG_STATUS(status));
+        close_role(options);
         return PROCESS_OS;
     }
     status = start(&process);

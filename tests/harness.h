@@ -36,7 +36,7 @@ struct test_case {
 static uint64_t test_seed;
 
 /* The case that runs, for the report of a failure. */
-static const char *case_running;
+static const char *case_running = "outside of a case";
 static size_t case_number;
 
 /* Why the case that runs cannot be judged here; NULL when it can. */

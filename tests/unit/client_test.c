@@ -3,6 +3,7 @@
  */
 #include "tests/unit/client_mock.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -556,8 +557,14 @@ static void endpoints_that_cannot_be_used_are_told(void)
     EXPECT_EQ(maillon_open(&options, &connection), MAILLON_CONFIG);
     options.window = MAILLON_WINDOW_MAX + 1;
     EXPECT_EQ(maillon_open(&options, &connection), MAILLON_USAGE);
+    options.window = 0;
+    options.timeout_ms = (uint32_t)INT_MAX + 1;
+    EXPECT_EQ(maillon_open(&options, &connection), MAILLON_USAGE);
+    options.size = sizeof options + 1; /* Of a later version, which means something by it. */
+    EXPECT_EQ(maillon_open(&options, &connection), MAILLON_USAGE);
     options.size = 0;
     EXPECT_EQ(maillon_open(&options, &connection), MAILLON_USAGE);
+    EXPECT_EQ(maillon_open(NULL, &connection), MAILLON_USAGE);
 }
 
 static enum maillon_status ignore_event(const struct maillon_event *event, void *user)
@@ -575,6 +582,12 @@ static void a_connection_does_only_what_it_has_an_endpoint_for(void)
     EXPECT_EQ(maillon_open(&options, &connection), MAILLON_OK);
     EXPECT_EQ(submit(connection, 1), MAILLON_CONFIG);
     EXPECT_EQ(maillon_subscribe(connection, NULL, 0, ignore_event, NULL), MAILLON_OK);
+    EXPECT_EQ(maillon_wait(connection, 0), MAILLON_OK);
+    maillon_close(connection);
+
+    options = (struct maillon_options){.size = sizeof options, .gateway = "tcp://127.0.0.1:9"};
+    EXPECT_EQ(maillon_open(&options, &connection), MAILLON_OK);
+    EXPECT_EQ(maillon_subscribe(connection, NULL, 0, ignore_event, NULL), MAILLON_CONFIG);
     EXPECT_EQ(maillon_wait(connection, 0), MAILLON_OK);
     maillon_close(connection);
 }
@@ -654,10 +667,23 @@ static void ids_are_never_the_same(void)
     EXPECT_TRUE(memcmp(left, right, sizeof left) != 0);
 }
 
-static void every_status_has_a_name(void)
+static void every_status_has_a_name_of_its_own(void)
 {
+    static const enum maillon_status statuses[] = {
+        MAILLON_OK,        MAILLON_USAGE,          MAILLON_DATA,
+        MAILLON_NOT_FOUND, MAILLON_UNREACHABLE,    MAILLON_BUG,
+        MAILLON_NO_MEMORY, MAILLON_VERSION,        MAILLON_TRY_AGAIN,
+        MAILLON_DENIED,    MAILLON_CONFIG,         MAILLON_CONFLICT,
+        MAILLON_GAP,       (enum maillon_status)3,
+    };
+
+    for (size_t i = 0; i < COUNT_OF(statuses); i++) {
+        for (size_t other = 0; other < i; other++) {
+            EXPECT_TRUE(strcmp(maillon_status_name(statuses[i]),
+                               maillon_status_name(statuses[other])) != 0);
+        }
+    }
     EXPECT_TEXT(bytes_from_text(maillon_status_name(MAILLON_OK)), "ok");
-    EXPECT_TEXT(bytes_from_text(maillon_status_name(MAILLON_GAP)), "gap");
     EXPECT_TEXT(bytes_from_text(maillon_status_name((enum maillon_status)3)), "unknown");
     EXPECT_TRUE(strlen(maillon_version()) > 0);
 }
@@ -690,7 +716,7 @@ int main(int argc, char **argv)
         CASE(a_request_that_nobody_answers_is_unreachable),
         CASE(a_body_is_printed_as_json),
         CASE(ids_are_never_the_same),
-        CASE(every_status_has_a_name),
+        CASE(every_status_has_a_name_of_its_own),
     };
 
     return run_cases(cases, COUNT_OF(cases), argc, argv);

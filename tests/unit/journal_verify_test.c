@@ -394,6 +394,192 @@ static void another_version_of_the_format_is_refused(void)
     leave_place();
 }
 
+/* Changes the intact meta row, makes its checksum right again, and expects `status`. */
+static void expect_meta(const struct item *intact, size_t at, uint64_t number, size_t size,
+                        enum status status)
+{
+    struct journal_report report;
+    struct item item = *intact;
+
+    store_u64(item.value + at, number);
+    item.value_size = size;
+    store_u32(item.value, checksum(0, item.value + 4, size - 4));
+    put_item("meta", &item);
+    EXPECT_STATUS(verify_feed(&report), status);
+    put_item("meta", intact);
+}
+
+static void a_meta_row_that_makes_no_sense_is_found_although_its_checksum_is_right(void)
+{
+    enum { EPOCH = 8, OLDEST = 24, LAST = 32 };
+    enter_place();
+    struct item intact;
+
+    make_feed();
+    ENSURE(get_item("meta", 0, &intact));
+    size_t size = intact.value_size;
+    expect_meta(&intact, EPOCH, 0, size, STATUS_CORRUPT);
+    expect_meta(&intact, OLDEST, 0, size, STATUS_CORRUPT);
+    expect_meta(&intact, OLDEST, ENTRY_COUNT + 2, size, STATUS_CORRUPT);
+    expect_meta(&intact, OLDEST, ENTRY_COUNT + 1, size, STATUS_CORRUPT); /* Another chain before. */
+    expect_meta(&intact, LAST, UINT64_MAX, size, STATUS_CORRUPT);
+    expect_meta(&intact, EPOCH, 5, size - 1, STATUS_CORRUPT);
+    expect_meta(&intact, EPOCH, 5, size + 1, STATUS_CORRUPT);
+    expect_meta(&intact, EPOCH, 5, size, STATUS_OK);
+    delete_item("meta", &intact);
+    struct journal_report report;
+    EXPECT_STATUS(verify_feed(&report), STATUS_CORRUPT);
+    leave_place();
+}
+
+static void a_store_without_our_tables_is_no_journal(void)
+{
+    enter_place();
+    struct journal_options options = options_of("feed");
+    struct journal *journal = NULL;
+    MDB_env *env = NULL;
+
+    ENSURE(mkdir(place_of("feed"), 0700) == 0);
+    ENSURE(mdb_env_create(&env) == 0);
+    ENSURE(mdb_env_open(env, place_of("feed"), MDB_NOTLS, 0600) == 0);
+    mdb_env_close(env);
+    EXPECT_STATUS(journal_open(&options, &journal), STATUS_CORRUPT);
+    options.read_only = true;
+    EXPECT_STATUS(journal_open(&options, &journal), STATUS_CORRUPT);
+    leave_place();
+}
+
+static enum status count_row(void *context, struct bytes key, struct bytes value)
+{
+    size_t *count = context;
+
+    (void)key;
+    (void)value;
+    (*count)++;
+    return STATUS_OK;
+}
+
+/* The statuses of all that reads rows, once row `item` of table 1 is there. */
+static void expect_bad_row(const struct item *item)
+{
+    size_t count = 0;
+    struct journal_report report;
+    struct journal_reader *reader = NULL;
+    struct bytes value;
+    struct bytes key = {.data = item->key + 1, .size = item->key_size - 1};
+
+    put_item("rows", item);
+    struct journal *journal = open_journal("feed");
+    EXPECT_OK(journal_reader_open(journal, &reader));
+    if (key.size <= JOURNAL_ROW_KEY_SIZE_MAX) {
+        EXPECT_STATUS(journal_get_row(reader, 1, key, &value), STATUS_CORRUPT);
+    }
+    EXPECT_STATUS(journal_each_row(reader, 1, bytes_from_text(""), count_row, &count),
+                  STATUS_CORRUPT);
+    EXPECT_STATUS(journal_verify(journal, &report), STATUS_CORRUPT);
+    EXPECT_TRUE(strstr(report.problem, "row of table 1: checksum; key 6b") != NULL);
+    journal_reader_close(reader);
+    journal_close(journal);
+    delete_item("rows", item);
+}
+
+static void a_row_of_a_size_that_none_has_is_found(void)
+{
+    static struct item item;
+    enter_place();
+
+    make_feed();
+    item = (struct item){.key = "\001k", .key_size = 2, .value_size = 3};
+    expect_bad_row(&item);
+    item.value_size = 0;
+    expect_bad_row(&item);
+    memset(item.key + 2, 'k', JOURNAL_ROW_KEY_SIZE_MAX);
+    item.key_size = 2 + JOURNAL_ROW_KEY_SIZE_MAX;
+    item.value_size = 20;
+    expect_bad_row(&item);
+    item.key_size--; /* The longest key there is: the report shows as much of it as fits. */
+    expect_bad_row(&item);
+    leave_place();
+}
+
+static void a_value_larger_than_any_is_found_and_not_passed_on(void)
+{
+    static const char *const tables[] = {"log", "rows", "meta"};
+    const size_t size = JOURNAL_ROW_SIZE_MAX + 5;
+    uint8_t *zeroes = memory_take(size, 1);
+    enter_place();
+
+    for (size_t i = 0; i < COUNT_OF(tables); i++) {
+        struct journal_report report;
+        struct item item;
+        make_feed();
+        ENSURE(get_item(tables[i], 0, &item));
+        struct store store = open_behind(tables[i]);
+        MDB_val key = {.mv_size = item.key_size, .mv_data = item.key};
+        MDB_val value = {.mv_size = size, .mv_data = zeroes};
+        ENSURE(mdb_put(store.txn, store.table, &key, &value, 0) == 0);
+        close_behind(&store);
+        EXPECT_STATUS(verify_feed(&report), STATUS_CORRUPT);
+        remove_tree(place_of("feed"));
+    }
+    free(zeroes);
+    leave_place();
+}
+
+/* The count is right, and what stands there has another key. */
+static void an_entry_under_a_key_of_another_size_is_a_gap(void)
+{
+    static const size_t indices[] = {0, 3, ENTRY_COUNT - 1};
+    enter_place();
+    struct journal_report report;
+
+    make_feed();
+    for (size_t i = 0; i < COUNT_OF(indices); i++) {
+        struct item intact;
+        ENSURE(get_item("log", indices[i], &intact));
+        struct item longer = intact;
+        longer.key_size++;
+        delete_item("log", &intact);
+        put_item("log", &longer);
+        EXPECT_STATUS(verify_feed(&report), STATUS_CORRUPT);
+        EXPECT_EQ(report.bad_seq, indices[i] + 1);
+        delete_item("log", &longer);
+        put_item("log", &intact);
+        EXPECT_OK(verify_feed(&report));
+    }
+    leave_place();
+}
+
+static void a_damaged_entry_is_neither_passed_on_nor_trimmed(void)
+{
+    enter_place();
+    struct journal *journal = open_journal("feed");
+    struct journal_transaction *txn = NULL;
+    struct journal_reader *reader = NULL;
+    struct buffer stored = {0};
+    size_t count = 0;
+    struct item item;
+
+    append(journal, 1500);
+    journal_close(journal);
+    ENSURE(get_item("log", 2, &item));
+    item.value_size = 63; /* No room for its head. */
+    put_item("log", &item);
+    journal = open_journal("feed");
+    EXPECT_OK(journal_reader_open(journal, &reader));
+    EXPECT_OK(journal_read_stored(reader, &stored));
+    EXPECT_OK(journal_read_stored(reader, &stored));
+    EXPECT_STATUS(journal_read_stored(reader, &stored), STATUS_CORRUPT);
+    EXPECT_OK(journal_begin(journal, &txn));
+    EXPECT_STATUS(journal_trim(txn, 10, 10, &count), STATUS_CORRUPT);
+    EXPECT_STATUS(journal_commit(txn), STATUS_CORRUPT);
+    EXPECT_EQ(journal_head(journal).oldest, 1);
+    buffer_deinit(&stored);
+    journal_reader_close(reader);
+    journal_close(journal);
+    leave_place();
+}
+
 static void expect_hex(const uint8_t *data, size_t size, const char *expected)
 {
     char text[2048] = {0};
@@ -654,6 +840,12 @@ int main(int argc, char **argv)
         CASE(exchanged_entries_and_rows_are_found),
         CASE(a_rewritten_history_does_not_end_in_the_same_chain),
         CASE(another_version_of_the_format_is_refused),
+        CASE(a_meta_row_that_makes_no_sense_is_found_although_its_checksum_is_right),
+        CASE(a_store_without_our_tables_is_no_journal),
+        CASE(a_row_of_a_size_that_none_has_is_found),
+        CASE(a_value_larger_than_any_is_found_and_not_passed_on),
+        CASE(an_entry_under_a_key_of_another_size_is_a_gap),
+        CASE(a_damaged_entry_is_neither_passed_on_nor_trimmed),
         CASE(the_bytes_on_disk_are_those_of_the_format),
         CASE(no_flipped_bit_of_the_file_yields_a_wrong_entry),
         CASE(a_root_of_another_commit_is_not_taken_in_silence),
