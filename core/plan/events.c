@@ -188,7 +188,7 @@ static void tell_pair(struct plan *plan, const struct plan_listener *listener,
 {
     uint32_t number = plan_find_unfixed(plan, share->need, offer);
     int64_t before = number == 0 ? 0 : plan->assignments[number].quantity;
-    struct plan_share after = plan_share(plan, share->need, offer);
+    struct plan_share after = plan_told(plan, share->need, offer);
 
     marks_add(&plan->dirty_shares, share->need);
     if (before == after.units && (number == 0 || plan->assignments[number].day == after.day)) {
@@ -224,7 +224,7 @@ static void tell_need(struct plan *plan, const struct plan_listener *listener,
             continue;
         }
         uint32_t number = plan_find_unfixed(plan, share.need, offer);
-        gain += plan_pair_units(plan, share.need, offer);
+        gain += plan_told(plan, share.need, offer).units;
         gain -= number == 0 ? 0 : plan->assignments[number].quantity;
     }
     share.has_less = gain < 0;

@@ -35,6 +35,7 @@ struct part {
     size_t offer_count;
     struct lots_pair *pairs; /* With the part's own indices; by need. */
     uint32_t *origins;       /* Index in the problem. */
+    const int64_t *told;     /* Of the problem: by origin; NULL for none. */
     size_t pair_count;
     uint32_t *need_starts;  /* Pairs of need i: need_starts[i] to need_starts[i + 1]. */
     uint32_t *offer_starts; /* The same in `of_offer`, which holds indices of pairs. */
@@ -214,7 +215,13 @@ static void give_along(const struct part *part, struct state *state, uint32_t fi
     }
 }
 
-/* Whom spare units serve best: higher classes, then needs that they complete, then the cheapest. */
+static bool was_told_more(const struct part *part, const struct state *state, uint32_t pair)
+{
+    return part->told != NULL && part->told[part->origins[pair]] > state->units[pair];
+}
+
+/* Whom spare units serve best: higher classes, then needs that they complete, then those that were
+ * told more, then the cheapest. */
 static bool is_better_taker(const struct part *part, const struct state *state, uint32_t left,
                             uint32_t right, int64_t units)
 {
@@ -226,7 +233,12 @@ static bool is_better_taker(const struct part *part, const struct state *state, 
     if (part->needs[a->need].class_number != part->needs[b->need].class_number) {
         return part->needs[a->need].class_number < part->needs[b->need].class_number;
     }
-    return completes_a != completes_b ? completes_a : a->cost < b->cost;
+    if (completes_a != completes_b) {
+        return completes_a;
+    }
+    bool was_told_a = was_told_more(part, state, left);
+    bool was_told_b = was_told_more(part, state, right);
+    return was_told_a != was_told_b ? was_told_a : a->cost < b->cost;
 }
 
 /* The best pair of an offer that ends a path, at `target` alone unless that is NONE. */
@@ -524,11 +536,24 @@ static void try_fates(const struct part *part, struct state *state, uint32_t pai
     }
 }
 
-/* The best fate that is possible, FATE_COUNT when none is; on a tie the first. */
-static size_t best_fate(const struct fates *fates)
+/* The fate that leaves a pair as it was told. */
+static size_t known_fate(const struct part *part, uint32_t pair)
 {
-    size_t best = FATE_COUNT;
+    int64_t told = part->told == NULL ? -1 : part->told[part->origins[pair]];
 
+    if (told == 0) {
+        return FATE_CLOSE;
+    }
+    return told > 0 && told < part->needs[part->pairs[pair].need].lot ? FATE_COMPLETE : FATE_RAISE;
+}
+
+/* The best fate that is possible, FATE_COUNT when none is; on a tie the one that is known, then
+ * the first. */
+static size_t best_fate(const struct part *part, uint32_t pair, const struct fates *fates)
+{
+    size_t best = known_fate(part, pair);
+
+    best = fates->is_possible[best] ? best : FATE_COUNT;
     for (size_t i = 0; i < FATE_COUNT; i++) {
         if (fates->is_possible[i] &&
             (best == FATE_COUNT || is_better(&fates->values[i], &fates->values[best]))) {
@@ -546,7 +571,7 @@ static void descend(const struct part *part, struct state *state)
     for (uint32_t pair = find_fragment(part, state, &from); pair != NONE;
          pair = find_fragment(part, state, &from)) {
         try_fates(part, state, pair, &fates);
-        size_t best = best_fate(&fates);
+        size_t best = best_fate(part, pair, &fates);
         if (best == FATE_COUNT) {
             force_close(part, state, pair);
         } else {
@@ -584,7 +609,7 @@ static void explore(struct search *search, struct state *state)
     }
     try_fates(part, state, pair, &fates);
     search->node_count++;
-    for (size_t best = best_fate(&fates); best < FATE_COUNT; best = best_fate(&fates)) {
+    for (size_t best = best_fate(part, pair, &fates); best < FATE_COUNT; best = best_fate(part, pair, &fates)) {
         if (!is_better(&fates.values[best], &search->best_value) ||
             search->node_count >= NODE_COUNT_MAX) {
             break;
@@ -740,6 +765,7 @@ static void solve_located(const struct lots_problem *problem, const struct locat
     struct part part;
 
     part_open(&part, count);
+    part.told = problem->told;
     for (size_t i = 0; i < count; i++) {
         part_add(problem, &part, numbers, located[i].pair);
     }

@@ -101,7 +101,8 @@ struct plan_slot {
 };
 uint32_t plan_slot_count(const struct plan *plan, uint32_t offer);
 struct plan_slot plan_slot(const struct plan *plan, uint32_t number, uint32_t place);
-int64_t plan_pair_units(const struct plan *plan, uint32_t need, uint32_t offer); /* Proposed. */
+/* What flows; what is proposed may differ from it around lots. */
+int64_t plan_pair_units(const struct plan *plan, uint32_t need, uint32_t offer);
 
 bool plan_is_excluded(const struct plan *plan, uint32_t need, uint32_t offer); /* By a party. */
 const struct match_rules *plan_rules(const struct plan *plan);

@@ -307,21 +307,6 @@ static uint32_t find_or_add(struct plan *plan, const struct plan_decision *decis
     return number;
 }
 
-/* Takes what the flow has of it out of the flow; where the flow has other units the next settle
- * must look at both ends. */
-static void take_out(struct plan *plan, const struct plan_decision *decision)
-{
-    int64_t flowing = plan_pair_units(plan, decision->need, decision->offer);
-
-    plan_fix(plan, decision->need, decision->offer, min_i64(flowing, decision->units));
-    if (flowing != decision->units) {
-        marks_add(&plan->touched_needs, decision->need);
-        marks_add(&plan->touched_offers, decision->offer);
-        GROW(plan->moved, plan->moved_capacity, plan->moved_count + 1);
-        plan->moved[plan->moved_count++] = (uint64_t)decision->need << 32 | decision->offer;
-    }
-}
-
 /* The repair of lots knows no days: what it moved may not fit into those of an offer. Units that
  * can be had; 0 when that is less than a lot and not all the need wants. */
 static int64_t units_in_time(const struct plan *plan, const struct plan_decision *decision)
@@ -346,7 +331,6 @@ static void commit(struct plan *plan, struct plan_decision *decision)
     assignment->quantity = decision->units;
     assignment->state = ASSIGNMENT_COMMITTED;
     assignment->accepted_by = BOTH_ACCEPTED;
-    take_out(plan, decision);
     plan_commit(plan, number);
     marks_add(&plan->dirty_shares, decision->need);
     marks_add(&plan->dirty_assignments, number);
