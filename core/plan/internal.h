@@ -193,7 +193,7 @@ struct plan {
     size_t work_capacity;
     struct day_work *day_work;
     struct keeping *keeping; /* keep.c */
-    uint32_t *needs_of; /* Of an offer. */
+    uint32_t *needs_of;      /* Of an offer. */
     size_t needs_of_capacity;
 
     /* Since the last save. */

@@ -7,11 +7,10 @@
  *     examine   which needs are seeds: the flow of a pair moved, and it has fragments or bends, or
  *               an offer with bends gives other units, or too many
  *     reset     they are told their flow without its fragments: a safe beginning
- *     solve     around each seed in turn a region: the needs whose bends touch the same offers, then
- *               all that such offers could serve, up to REGION_NEED_MAX. Inside it lots.c decides,
- *               all others keep what they are told
- *     fill      units that this left over are told to any listed need that can take a lot of them,
- *               or be completed by them
+ *     solve     around each seed in turn a region: the needs whose bends touch the same offers,
+ * then all that such offers could serve, up to REGION_NEED_MAX. Inside it lots.c decides, all
+ * others keep what they are told fill      units that this left over are told to any listed need
+ * that can take a lot of them, or be completed by them
  *
  * Everything is decided from what flows, what the assignments say and what commitments leave, so a
  * plan restored goes on the same. Without a lot above 1 there is no seed and nothing is done.
@@ -68,12 +67,12 @@ void plan_keep_open(struct plan *plan)
 void plan_keep_close(struct plan *plan)
 {
     struct keeping *keeping = plan->keeping;
-    struct marks *marks[] = {&keeping->examined,   &keeping->seeds,       &keeping->done,
+    struct marks *marks[] = {&keeping->examined,     &keeping->seeds,      &keeping->done,
                              &keeping->moved_offers, &keeping->fill_needs, &keeping->fill_offers,
-                             &keeping->needs,      &keeping->offers};
-    void *owned[] = {keeping->row.pairs, keeping->numbers, keeping->lots_needs, keeping->amounts,
-                     keeping->left,      keeping->pairs,   keeping->told,       keeping->posed,
-                     keeping};
+                             &keeping->needs,        &keeping->offers};
+    void *owned[] = {keeping->row.pairs, keeping->numbers, keeping->lots_needs,
+                     keeping->amounts,   keeping->left,    keeping->pairs,
+                     keeping->told,      keeping->posed,   keeping};
 
     for (size_t i = 0; i < COUNT_OF(marks); i++) {
         marks_deinit(marks[i]);
@@ -120,8 +119,7 @@ static const struct row *list_row(const struct plan *plan, uint32_t need)
             pair[-1].flow += arcs[i].units;
             pair[-1].cost = (uint32_t)min_u64(pair[-1].cost, arcs[i].cost);
         } else {
-            *pair = (struct row_pair){
-                .offer = offer, .cost = arcs[i].cost, .flow = arcs[i].units};
+            *pair = (struct row_pair){.offer = offer, .cost = arcs[i].cost, .flow = arcs[i].units};
             row->count++;
         }
     }
@@ -474,10 +472,8 @@ static size_t pose_need(struct plan *plan, size_t index, size_t pair_count)
         keeping->told[pair_count] = told_before(plan, need, pair->offer);
         keeping->posed[pair_count] =
             (struct posed){.need = need, .offer = pair->offer, .flow = pair->flow};
-        keeping->pairs[pair_count++] = (struct lots_pair){.need = (uint32_t)index,
-                                                          .offer = (uint32_t)offer,
-                                                          .cost = pair->cost,
-                                                          .units = units};
+        keeping->pairs[pair_count++] = (struct lots_pair){
+            .need = (uint32_t)index, .offer = (uint32_t)offer, .cost = pair->cost, .units = units};
     }
     return pair_count;
 }

@@ -609,7 +609,8 @@ static void explore(struct search *search, struct state *state)
     }
     try_fates(part, state, pair, &fates);
     search->node_count++;
-    for (size_t best = best_fate(part, pair, &fates); best < FATE_COUNT; best = best_fate(part, pair, &fates)) {
+    for (size_t best = best_fate(part, pair, &fates); best < FATE_COUNT;
+         best = best_fate(part, pair, &fates)) {
         if (!is_better(&fates.values[best], &search->best_value) ||
             search->node_count >= NODE_COUNT_MAX) {
             break;

@@ -206,8 +206,8 @@ static void large_problems_have_no_fragments_left(void)
             before += units;
         }
     }
-    const struct lots_problem problem = {needs, NEED_COUNT, offers, OFFER_COUNT, pairs, pair_count,
-                                         NULL};
+    const struct lots_problem problem = {needs, NEED_COUNT, offers, OFFER_COUNT,
+                                         pairs, pair_count, NULL};
     EXPECT_TRUE(lots_count_fragments(&problem) > 0);
     lots_repair(&problem);
     EXPECT_EQ(lots_count_fragments(&problem), 0);
