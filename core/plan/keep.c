@@ -216,11 +216,26 @@ static bool is_broken(const struct plan *plan, uint32_t need)
     return listed != plan_told_units(plan, need) || listed > rest_of(plan, need);
 }
 
-static void examine_need(struct plan *plan, uint32_t need, bool is_moved)
+/* It lacks units while a listed offer has some that lots keep from others. */
+static bool is_lacking(const struct plan *plan, uint32_t need)
+{
+    bool is_found = false;
+
+    if (plan->bend_count == 0 || missing_of(plan, need) <= 0) {
+        return false;
+    }
+    const struct row *row = list_row(plan, need);
+    for (size_t i = 0; i < row->count && !is_found; i++) {
+        is_found = plan_spare(plan, row->pairs[i].offer) > 0;
+    }
+    return is_found;
+}
+
+static void examine_need(struct plan *plan, uint32_t need, bool has_changed)
 {
     bool is_bent = plan->needs[need].first_bend != 0;
 
-    if ((is_bent && is_moved) || is_broken(plan, need)) {
+    if ((has_changed && (is_bent || is_lacking(plan, need))) || is_broken(plan, need)) {
         marks_add(&plan->keeping->seeds, need);
     }
     marks_add(&plan->keeping->examined, need);
@@ -268,7 +283,7 @@ static void examine(struct plan *plan)
 {
     examine_moved(plan);
     for (size_t i = 0; i < plan->touched_needs.count; i++) {
-        examine_need(plan, plan->touched_needs.items[i], false);
+        examine_need(plan, plan->touched_needs.items[i], true);
     }
     for (size_t i = 0; i < plan->touched_offers.count && plan->bend_count > 0; i++) {
         examine_offer(plan, plan->touched_offers.items[i]);
