@@ -45,6 +45,7 @@ struct keeping {
     struct marks moved_offers; /* With bends, where flow moved or does not fit any more. */
     struct marks fill_needs, fill_offers;
     struct marks needs, offers; /* Of the region. */
+    bool is_full;               /* There was no room for a need that belongs to it. */
     struct row row;
     uint32_t *numbers;
     size_t number_capacity;
@@ -57,6 +58,7 @@ struct keeping {
     struct posed *posed;
     size_t need_capacity, amount_capacity, left_capacity, pair_capacity, told_capacity;
     size_t posed_capacity;
+    struct plan_lot_work work;
 };
 
 void plan_keep_open(struct plan *plan)
@@ -82,6 +84,11 @@ void plan_keep_close(struct plan *plan)
     }
 }
 
+struct plan_lot_work plan_lot_work(const struct plan *plan)
+{
+    return plan->keeping->work;
+}
+
 /* Rows. */
 
 static int64_t lot_of(const struct plan *plan, uint32_t need)
@@ -101,6 +108,11 @@ static int64_t rest_of(const struct plan *plan, uint32_t need)
 static int64_t missing_of(const struct plan *plan, uint32_t need)
 {
     return rest_of(plan, need) - plan_told_units(plan, need);
+}
+
+int64_t plan_need_missing(const struct plan *plan, uint32_t need)
+{
+    return max_i64(0, missing_of(plan, need));
 }
 
 /* The listed offers of a need, in the order of their slots; borrowed until the next call. */
@@ -167,6 +179,7 @@ static void withhold_fragments(struct plan *plan, uint32_t need)
     }
     for (size_t i = 0; i < row->count; i++) {
         if (row->pairs[i].told > 0 && row->pairs[i].told < lot) {
+            plan->keeping->work.fragments += row->pairs[i].told == row->pairs[i].flow;
             tell(plan, need, &row->pairs[i], 0);
             marks_add(&plan->keeping->fill_offers, row->pairs[i].offer);
         }
@@ -326,7 +339,11 @@ static void add_need(struct plan *plan, uint32_t need)
 {
     struct keeping *keeping = plan->keeping;
 
-    if (keeping->needs.count == REGION_NEED_MAX || marks_has(&keeping->needs, need)) {
+    if (marks_has(&keeping->needs, need)) {
+        return;
+    }
+    if (keeping->needs.count == REGION_NEED_MAX) {
+        keeping->is_full = true;
         return;
     }
     marks_add(&keeping->needs, need);
@@ -381,7 +398,7 @@ static void add_listed(struct plan *plan, uint32_t offer)
 
     for (uint32_t i = 0; i < range.count; i++) {
         size_t count = list_sinks(plan, range.first + i);
-        for (size_t j = 0; j < count && plan->keeping->needs.count < REGION_NEED_MAX; j++) {
+        for (size_t j = 0; j < count && !plan->keeping->is_full; j++) {
             uint32_t need = plan->needs_of[j];
             if (missing_of(plan, need) > 0 || plan_told(plan, need, offer).units > 0) {
                 add_need(plan, need);
@@ -396,6 +413,7 @@ static void find_region(struct plan *plan, uint32_t seed)
 
     marks_clear(&keeping->needs);
     marks_clear(&keeping->offers);
+    keeping->is_full = false;
     add_need(plan, seed);
     for (size_t i = 0; i < keeping->offers.count; i++) {
         add_bent(plan, keeping->offers.items[i]);
@@ -404,6 +422,8 @@ static void find_region(struct plan *plan, uint32_t seed)
         add_listed(plan, keeping->offers.items[i]);
     }
     marks_sort(&keeping->offers);
+    keeping->work.regions++;
+    keeping->work.regions_full += keeping->is_full;
 }
 
 /* Needs of higher classes choose first. */
