@@ -348,7 +348,7 @@ static void the_report_counts_by_name(void)
     EXPECT_EQ(out.units_promised, 20);
     EXPECT_EQ(out.promised_2, 20);
     EXPECT_EQ(out.wanted_2, 30);
-    EXPECT_EQ(out.count, 23);
+    EXPECT_EQ(out.count, 26);
     close_office(&office);
 }
 

@@ -475,6 +475,32 @@ static void what_is_told_stays_while_the_flow_around_it_does(void)
     close_town(&town);
 }
 
+/* A higher class leaves the first need less than a lot, which is withheld. */
+static void lots_are_named_as_the_reason(void)
+{
+    struct town town;
+
+    begin(&town);
+    give(&town, 0, 30);
+    want(&town, 0, 100);
+    settle(&town);
+    EXPECT_EQ(told_to(&town, 0, 0), 30);
+    put_need(&town, &(struct wish){.need = 1,
+                                   .quantity = 15,
+                                   .class_number = 1,
+                                   .due = DAY_NONE,
+                                   .latest = DAY_NONE});
+    town.tape.text.size = 0;
+    settle(&town);
+    EXPECT_EQ(plan_pair_units(town.plan, 0, 0), 15);
+    EXPECT_EQ(told_to(&town, 0, 0), 0);
+    EXPECT_EQ(told_to(&town, 1, 0), 15);
+    EXPECT_EQ(plan_assignment(town.plan, 1)->state, ASSIGNMENT_SUPERSEDED);
+    EXPECT_TRUE(strstr((const char *)town.tape.text.data, " " REASON_LOT " ") != NULL);
+    EXPECT_EQ(plan_need_missing(town.plan, 0), 100);
+    close_town(&town);
+}
+
 static void a_commitment_beyond_the_flow_is_kept(void)
 {
     struct town town;
@@ -535,6 +561,7 @@ int main(int argc, char **argv)
         CASE(larger_lots_are_told_the_most_units_too),
         CASE(a_fragment_goes_to_the_one_who_has_a_lot),
         CASE(what_is_told_stays_while_the_flow_around_it_does),
+        CASE(lots_are_named_as_the_reason),
         CASE(a_commitment_beyond_the_flow_is_kept),
         CASE(what_is_declined_is_told_to_the_one_it_was_withheld_from),
         CASE(what_completes_a_need_may_be_small),
