@@ -16,6 +16,8 @@
  * plan restored goes on the same. Without a lot above 1 there is no seed and nothing is done.
  */
 #include "core/plan/internal.h"
+
+#include "core/base/mutant.h"
 #include "core/plan/lots.h"
 
 #include <stdlib.h>
@@ -152,7 +154,7 @@ static bool row_is_lotted(const struct row *row, int64_t lot, int64_t rest)
         told += units;
         fragment_count += units > 0 && units < lot;
     }
-    return fragment_count == 0 || (fragment_count == 1 && told == rest);
+    return fragment_count == 0 || (fragment_count == 1 && told == rest) || MUTANT(36);
 }
 
 bool plan_is_lotted(const struct plan *plan, uint32_t need)

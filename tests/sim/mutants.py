@@ -42,6 +42,7 @@ MUTANTS = {
     "32": "a tick goes back with the clock",
     "33": "a replay that got lost is not asked for again",
     "35": "a role's time stands still when the clock is set back",
+    "36": "less than a lot is told",
 }
 
 
