@@ -1,6 +1,7 @@
 /*
  * keep_test.c - lots in the live plan: what is told after every event.
  */
+#include "core/plan/explain.h"
 #include "tests/unit/town.h"
 
 #define HISTORY_COUNT 12
@@ -124,7 +125,7 @@ static bool is_proposed(const struct plan_assignment *assignment)
 static void expect_lots(const struct town *town)
 {
     const struct market *market = plan_market(town->plan);
-    uint64_t small_count[NEED_COUNT] = {0};
+    uint64_t small_count[NEED_COUNT_MAX] = {0};
 
     for (uint64_t i = 1; i <= plan_assignment_count(town->plan); i++) {
         const struct plan_assignment *told = plan_assignment(town->plan, i);
@@ -485,11 +486,10 @@ static void lots_are_named_as_the_reason(void)
     want(&town, 0, 100);
     settle(&town);
     EXPECT_EQ(told_to(&town, 0, 0), 30);
-    put_need(&town, &(struct wish){.need = 1,
-                                   .quantity = 15,
-                                   .class_number = 1,
-                                   .due = DAY_NONE,
-                                   .latest = DAY_NONE});
+    put_need(
+        &town,
+        &(struct wish){
+            .need = 1, .quantity = 15, .class_number = 1, .due = DAY_NONE, .latest = DAY_NONE});
     town.tape.text.size = 0;
     settle(&town);
     EXPECT_EQ(plan_pair_units(town.plan, 0, 0), 15);
@@ -551,6 +551,56 @@ static void what_completes_a_need_may_be_small(void)
     close_town(&town);
 }
 
+/* More needs share an offer than are decided on together: the work stays bounded, lots are kept to,
+ * and hardly anything lies idle. */
+static void a_region_has_a_limit(void)
+{
+    enum { COUNT = 120, CAPACITY = 1010 };
+    struct town town;
+
+    begin(&town);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        put_need(&town, &(struct wish){.need = i,
+                                       .quantity = 21 + i,
+                                       .class_number = 3,
+                                       .due = DAY_NONE,
+                                       .latest = DAY_NONE});
+    }
+    for (uint64_t i = 0; i < 5; i++) {
+        give(&town, i, CAPACITY + 7 * i);
+    }
+    settle(&town);
+    struct plan_lot_work work = plan_lot_work(town.plan);
+    EXPECT_TRUE(work.fragments > 0);
+    EXPECT_TRUE(work.regions_full > 0);
+    EXPECT_TRUE(work.regions <= work.fragments);
+    EXPECT_TRUE(told_units(&town) >= 5 * CAPACITY - 20);
+    expect_lots(&town);
+    expect_no_more_than_there_is(&town);
+    close_town(&town);
+}
+
+/* Why the one that a lot was withheld from misses units; the one that was told has none to miss. */
+static void an_explanation_names_the_lot_that_binds(void)
+{
+    struct town town;
+    struct explain_facts facts;
+
+    begin(&town);
+    give(&town, 0, 30);
+    want(&town, 0, 100);
+    put_need(
+        &town,
+        &(struct wish){
+            .need = 1, .quantity = 15, .class_number = 1, .due = DAY_NONE, .latest = DAY_NONE});
+    settle(&town);
+    explain_need(town.plan, 0, NAME_NONE, &facts);
+    EXPECT_EQ(facts.verdict.cause, EXPLAIN_LOT);
+    explain_need(town.plan, 1, NAME_NONE, &facts);
+    EXPECT_EQ(facts.verdict.cause, EXPLAIN_SERVED);
+    close_town(&town);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -565,6 +615,8 @@ int main(int argc, char **argv)
         CASE(a_commitment_beyond_the_flow_is_kept),
         CASE(what_is_declined_is_told_to_the_one_it_was_withheld_from),
         CASE(what_completes_a_need_may_be_small),
+        CASE(a_region_has_a_limit),
+        CASE(an_explanation_names_the_lot_that_binds),
     };
 
     return run_cases(cases, COUNT_OF(cases), argc, argv);
