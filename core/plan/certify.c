@@ -69,8 +69,7 @@ static bool check_lots(const struct proof *proof, uint32_t need)
     if (!plan_is_lotted(plan, need)) {
         return fail(proof, "less than a lot is told", need, NAME_NONE);
     }
-    return idle == NAME_NONE ||
-           fail(proof, "a lot lies idle that a need would take", need, idle);
+    return idle == NAME_NONE || fail(proof, "a lot lies idle that a need would take", need, idle);
 }
 
 /* One slot of an offer, at `place`; `match` is that of its last day. */

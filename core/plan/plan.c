@@ -48,26 +48,10 @@ void plan_close(struct plan *plan)
     };
     struct day_work *work = plan->day_work;
     void *owned[] = {
-        plan->needs,
-        plan->offers,
-        plan->products,
-        plan->assignments,
-        plan->next,
-        plan->exclusions,
-        plan->bends,
-        plan->answers,
-        plan->moved,
-        plan->missing,
-        plan->ranked,
-        plan->grouped,
-        plan->work,
-        plan->needs_of,
-        plan->pairs,
-        plan->saved_slots,
-        plan->next_booked,
-        work->bookings,
-        work->spans,
-        work,
+        plan->needs,       plan->offers,      plan->products, plan->assignments, plan->next,
+        plan->exclusions,  plan->bends,       plan->answers,  plan->moved,       plan->missing,
+        plan->ranked,      plan->grouped,     plan->work,     plan->needs_of,    plan->pairs,
+        plan->saved_slots, plan->next_booked, work->bookings, work->spans,       work,
     };
     for (size_t i = 0; i < COUNT_OF(marks); i++) {
         marks_deinit(marks[i]);
