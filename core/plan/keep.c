@@ -22,7 +22,7 @@
 
 #include <stdlib.h>
 
-#define REGION_NEED_MAX 32 /* Needs that are decided on together. */
+#define REGION_NEED_MAX 12 /* Needs that are decided on together. */
 
 struct row_pair { /* A need and one of its listed offers. */
     uint32_t offer;
@@ -207,6 +207,9 @@ static void examine_offer(struct plan *plan, uint32_t offer)
 {
     struct keeping *keeping = plan->keeping;
 
+    if (marks_has(&keeping->fill_offers, offer)) {
+        return; /* Looked at already. */
+    }
     if (plan->offers[offer].first_bend != 0 && !plan_told_fits(plan, offer)) {
         marks_add(&keeping->moved_offers, offer);
     }
