@@ -1,8 +1,8 @@
 /*
  * plan.c - the whole decision on a scenario, without a daemon: all rows at once, one settle.
  *
- * Prices are those of the optimum (core/plan/explain.h); assignments keep to lots. Rows go out three
- * ways: JSON lines, CSV files with --out, and short tables for people.
+ * Prices are those of the optimum (core/plan/explain.h); assignments keep to lots. Rows go out
+ * three ways: JSON lines, CSV files with --out, and short tables for people.
  */
 #include "cli/offline.h"
 #include "core/plan/explain.h"
