@@ -65,7 +65,7 @@ size_t plan_tranches(const struct plan *plan, uint32_t number,
 
 /* Pairs. */
 
-static void note_moved(struct plan *plan, uint32_t need, uint32_t offer)
+void plan_note_moved(struct plan *plan, uint32_t need, uint32_t offer)
 {
     GROW(plan->moved, plan->moved_capacity, plan->moved_count + 1);
     plan->moved[plan->moved_count++] = (uint64_t)need << 32 | offer;
@@ -159,7 +159,7 @@ static void fit_arc(struct plan *plan, uint32_t need, uint32_t offer,
     uint32_t cost;
 
     if (place == SLOT_NONE || !plan_can_use(plan, need, offer, places, place, &cost)) {
-        note_moved(plan, need, offer);
+        plan_note_moved(plan, need, offer);
         flow_remove_arc(plan->flow, need, arc->source);
         marks_add(&plan->dirty_shares, need);
         return;
@@ -300,7 +300,7 @@ static void fit_pairs(struct plan *plan)
             end++;
         }
         if (end > first) {
-            note_moved(plan, need, offer); /* Its slots may serve other days. */
+            plan_note_moved(plan, need, offer); /* Its slots may serve other days. */
         }
         fit_pair(plan, need, offer, first, end - first);
     }
@@ -373,7 +373,7 @@ static void move_slots(struct plan *plan, uint32_t number)
         GROW(plan->needs_of, plan->needs_of_capacity, count);
         flow_sinks(plan->flow, slot, plan->needs_of, count);
         for (size_t j = 0; j < count; j++) {
-            note_moved(plan, plan->needs_of[j], number);
+            plan_note_moved(plan, plan->needs_of[j], number);
             flow_remove_arc(plan->flow, plan->needs_of[j], slot);
             marks_add(&plan->dirty_shares, plan->needs_of[j]);
         }

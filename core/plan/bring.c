@@ -373,6 +373,13 @@ static int compare_arcs(const void *left, const void *right)
     return (a->source > b->source) - (a->source < b->source);
 }
 
+/* Whether what is told needs the arc: some of the offer is told that does not flow. */
+static bool is_told(const struct plan *plan, uint32_t need, uint32_t source)
+{
+    return plan->needs[need].first_bend != 0 &&
+           plan_bend(plan, need, slots_owner(&plan->slots, source)) > 0;
+}
+
 /* A need with twice the arcs that are kept goes back to the cheapest and those that serve it. In a
  * settled flow an arc without units can go without harm; the bound then begins with it. */
 static void prune(struct plan *plan, uint32_t need)
@@ -389,7 +396,7 @@ static void prune(struct plan *plan, uint32_t need)
     qsort(plan->work, count, sizeof *plan->work, compare_arcs);
     for (size_t i = kept_max; i < count; i++) {
         const struct flow_arc *arc = &plan->work[i];
-        if (arc->units == 0) {
+        if (arc->units == 0 && !is_told(plan, need, arc->source)) {
             flow_remove_arc(plan->flow, need, arc->source);
             plan->needs[need].bound = (uint32_t)min_u64(plan->needs[need].bound, arc->cost);
         }
@@ -397,6 +404,13 @@ static void prune(struct plan *plan, uint32_t need)
     int64_t *reach_max = &plan->products[plan->market->needs[need].product].reach_max;
     *reach_max = max_i64(*reach_max, reach_of(plan, need));
     marks_add(&plan->dirty_shares, need);
+}
+
+void plan_sort_moved(struct plan *plan)
+{
+    if (plan->moved_count > 1) {
+        qsort(plan->moved, plan->moved_count, sizeof *plan->moved, compare_u64);
+    }
 }
 
 void plan_optimise(struct plan *plan)
@@ -411,8 +425,5 @@ void plan_optimise(struct plan *plan)
     for (size_t i = 0; i < plan->grown_needs.count; i++) {
         prune(plan, plan->grown_needs.items[i]);
     }
-    marks_clear(&plan->grown_needs);
-    if (plan->moved_count > 1) {
-        qsort(plan->moved, plan->moved_count, sizeof *plan->moved, compare_u64);
-    }
+    plan_sort_moved(plan);
 }

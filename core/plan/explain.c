@@ -293,9 +293,13 @@ static bool is_open(const struct plan *plan, uint32_t need)
 
 static bool is_served(const struct plan *plan, uint32_t need)
 {
-    const struct flow *flow = plan_flow(plan);
+    return is_open(plan, need) && plan_need_missing(plan, need) == 0;
+}
 
-    return is_open(plan, need) && flow_sink_served(flow, need) == flow_sink_wanted(flow, need);
+/* Whether the optimum gives it units that would be told if there were no lots. */
+static bool lacks_lot(const struct plan *plan, uint32_t need)
+{
+    return plan_told_units(plan, need) < flow_sink_served(plan_flow(plan), need);
 }
 
 static struct explain_verdict judge(const struct inquiry *inquiry, const struct ripples *taken)
@@ -307,6 +311,8 @@ static struct explain_verdict judge(const struct inquiry *inquiry, const struct 
         verdict.cause = EXPLAIN_NOT_OPEN;
     } else if (is_served(inquiry->plan, inquiry->need)) {
         verdict.cause = EXPLAIN_SERVED;
+    } else if (lacks_lot(inquiry->plan, inquiry->need)) {
+        verdict.cause = EXPLAIN_LOT;
     } else if (facts->possible > 0) {
         verdict = judge_scarce(inquiry, taken);
     } else if (facts->failure_count > 0) {

@@ -88,6 +88,8 @@ uint64_t plan_next_of_need(const struct plan *plan, uint32_t need, uint64_t numb
 int64_t plan_need_promised(const struct plan *plan, uint32_t need);
 int64_t plan_offer_promised(const struct plan *plan, uint32_t offer);
 
+int64_t plan_need_missing(const struct plan *plan, uint32_t need); /* Of an open one. */
+
 /* Where each tranche of a need ends, in its units; equal ends are empty tranches. */
 #define PLAN_TRANCHE_COUNT 4
 void plan_tranche_ends(const struct plan *plan, uint32_t number, int64_t ends[PLAN_TRANCHE_COUNT]);
@@ -101,7 +103,16 @@ struct plan_slot {
 };
 uint32_t plan_slot_count(const struct plan *plan, uint32_t offer);
 struct plan_slot plan_slot(const struct plan *plan, uint32_t number, uint32_t place);
-int64_t plan_pair_units(const struct plan *plan, uint32_t need, uint32_t offer); /* Proposed. */
+/* What flows; what is proposed may differ from it around lots. */
+int64_t plan_pair_units(const struct plan *plan, uint32_t need, uint32_t offer);
+
+/* What keeping to lots took since the plan was opened; no part of its state. */
+struct plan_lot_work {
+    uint64_t fragments;    /* Pairs with less than a lot in the flow, each settle anew. */
+    uint64_t regions;      /* Parts of the plan that were decided on for them. */
+    uint64_t regions_full; /* Of these, parts that reached their limit of needs. */
+};
+struct plan_lot_work plan_lot_work(const struct plan *plan);
 
 bool plan_is_excluded(const struct plan *plan, uint32_t need, uint32_t offer); /* By a party. */
 const struct match_rules *plan_rules(const struct plan *plan);

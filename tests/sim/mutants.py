@@ -45,6 +45,7 @@ MUTANTS = {
     "36": "a feed that goes on from other entries is followed",
     "37": "what a newer version wrote is read as far as it is understood",
     "38": "what comes with its last day behind it stays open until the next day",
+    "39": "less than a lot is told",
 }
 
 

@@ -687,6 +687,27 @@ static void check_offer_sum(struct sim *sim, uint32_t number)
     }
 }
 
+/* Less than a lot is told only to complete a need, and once. */
+static void check_lots(struct sim *sim)
+{
+    const struct oracle *oracle = sim->oracle;
+    bool is_completed[THING_COUNT] = {false};
+
+    for (uint64_t i = 1; i <= oracle->assignment_count; i++) {
+        const struct model_assignment *known = &oracle->assignments[i];
+        const struct model_need *need = &oracle->needs[known->need];
+        if (!is_loose(known->state) || known->quantity >= oracle->products[known->product].lot) {
+            continue;
+        }
+        sim_seen(sim, SEEN_COMPLETED);
+        if (is_completed[known->need] || need->fixed + need->loose != need->fact.quantity) {
+            sim_violated(sim, "assignment %llu is smaller than a lot and need N%u not complete",
+                         (unsigned long long)i, known->need);
+        }
+        is_completed[known->need] = true;
+    }
+}
+
 /* Who is excluded for ever and has a commitment has been told so. */
 void model_check_doubts(struct sim *sim)
 {
@@ -714,6 +735,7 @@ void model_check_sums(struct sim *sim)
         check_need_sum(sim, i);
         check_offer_sum(sim, i);
     }
+    check_lots(sim);
 }
 
 /* --- The feed ------------------------------------------------------------------------ */

@@ -55,6 +55,7 @@ const char *const SITUATION_NAMES[SITUATION_COUNT] = {
     [SEEN_SUBSTITUTE] = "substitute",
     [SEEN_CERTIFIED] = "certified",
     [SEEN_DOUBTED] = "doubted",
+    [SEEN_COMPLETED] = "completed_by_less_than_a_lot",
     [SEEN_LOT] = "lot_of_more_than_one",
     [SEEN_ID_TWICE] = "one_id_by_two_gateways",
     [SEEN_BRANCH] = "branch_found",

@@ -130,6 +130,7 @@ enum situation {
     SEEN_DAMAGE_FOUND,     /* A flipped bit was found, and not handed out. */
     SEEN_TAIL_MADE_ANEW,   /* A lost tail was decided again, the same. */
     SEEN_UNKNOWN_OUTCOME,  /* A commit that failed had been durable. */
+    SEEN_COMPLETED,        /* An assignment smaller than a lot, of a need that it completes. */
     SEEN_LOT,              /* An assignment of a product that is not shipped one by one. */
     SEEN_SUBSTITUTE,       /* A product stood in for another one. */
     SEEN_CERTIFIED,        /* Something was given that a norm asks a certificate for. */

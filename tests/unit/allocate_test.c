@@ -353,7 +353,7 @@ static void the_report_counts_by_name(void)
     EXPECT_EQ(out.wanted_2, 30);
     EXPECT_EQ(out.slots, 1);
     EXPECT_EQ(out.slots_max, SLOT_TOTAL_MAX);
-    EXPECT_EQ(out.count, 25);
+    EXPECT_EQ(out.count, 28);
     close_office(&office);
 }
 

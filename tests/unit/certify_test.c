@@ -192,16 +192,16 @@ static void assignments_that_are_not_the_flow_are_not_certified(void)
 
     EXPECT_EQ(first->need, second->need);
     EXPECT_EQ(committed->state, ASSIGNMENT_COMMITTED);
-    lie(&town, &first->quantity, first->quantity + 1, "what is proposed differs from the flow");
+    lie(&town, &first->quantity, first->quantity + 1, "what is proposed differs from what is told");
     int64_t one = first->quantity;
     first->quantity = second->quantity + one - 1; /* The sum is the same. */
     second->quantity = 1;
-    expect_refuted(&town, "an assignment differs from the flow: need n2: offer o1");
+    expect_refuted(&town, "an assignment differs from what is told: need n2: offer o1");
     second->quantity = first->quantity - one + 1;
     first->quantity = one;
     expect_certified(&town);
     lie_in_32(&town, &second->day, (uint32_t)second->day + 1,
-              "an assignment has another day than the flow: need n2");
+              "an assignment has another day than what is told: need n2");
     lie(&town, &committed->quantity, committed->quantity + 1,
         "what is fixed differs from the assignments: need n1");
     lie(&town, &plan->needs[0].fixed, 0, "what is fixed differs from the assignments: need n1");

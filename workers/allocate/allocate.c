@@ -191,6 +191,7 @@ static void report(const void *state, struct report_out *out)
                                            "promised_3", "promised_4", "promised_5"};
     const struct allocate *allocate = state;
     struct plan_totals totals;
+    struct plan_lot_work work = plan_lot_work(allocate->plan);
 
     plan_totals(allocate->plan, &totals);
     report_count(out, "needs", totals.needs);
@@ -208,6 +209,9 @@ static void report(const void *state, struct report_out *out)
     report_count(out, "units_missed", totals.units_missed);
     report_count(out, "slots", totals.slots);
     report_count(out, "slots_max", SLOT_TOTAL_MAX);
+    report_count(out, "lot_fragments", work.fragments);
+    report_count(out, "lot_regions", work.regions);
+    report_count(out, "lot_regions_full", work.regions_full);
     for (size_t i = 1; i <= CLASS_COUNT; i++) {
         report_count(out, wanted[i], totals.class_wanted[i]);
         report_count(out, promised[i], totals.class_promised[i]);
