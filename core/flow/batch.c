@@ -56,35 +56,25 @@ static void fetch_ends(const struct flow *flow, const struct flow_arc *arcs, siz
     }
 }
 
-static void add_arcs(struct flow *flow, uint32_t number, const struct flow_arc *arcs, size_t count)
+void flow_add_arcs(struct flow *flow, uint32_t number, const struct flow_arc *arcs, size_t count)
 {
-    struct sink *sink = &flow->sinks[number];
-
+    ENSURE(number < flow->sink_count);
+    if (count == 0) {
+        return;
+    }
+    touch_sink(flow, number);
+    mark_sink(flow, number, SINK_DIRTY);
+    forget_exits_of_sink(flow, number);
     fetch_ends(flow, arcs, count);
-    sink->links = links_take((uint32_t)count);
-    sink->link_count = (uint32_t)count;
     for (size_t i = 0; i < count; i++) {
         struct source *source = &flow->sources[arcs[i].source];
         ENSURE(arcs[i].cost <= FLOW_COST_MAX);
         ENSURE(i == 0 || arcs[i].source > arcs[i - 1].source);
-        sink->links[i].number = arcs[i].source & NUMBER_MAX;
-        sink->links[i].cost = arcs[i].cost & COST_MASK;
+        ENSURE(!flow_has_arc(flow, number, arcs[i].source));
         link_insert(&source->links, &source->link_count, number, arcs[i].cost);
     }
+    links_merge(&flow->sinks[number], arcs, (uint32_t)count);
     renew_takes(flow, number);
-}
-
-void flow_load_sink(struct flow *flow, uint32_t sink_number, const struct flow_tranche *tranches,
-                    size_t tranche_count, const struct flow_arc *arcs, size_t arc_count)
-{
-    flow_set_sink(flow, sink_number, tranches, tranche_count);
-    if (flow->sinks[sink_number].link_count == 0) {
-        add_arcs(flow, sink_number, arcs, arc_count);
-        return;
-    }
-    for (size_t i = 0; i < arc_count; i++) {
-        flow_set_arc(flow, sink_number, arcs[i].source, arcs[i].cost);
-    }
 }
 
 static bool is_in_use(const struct source *source)

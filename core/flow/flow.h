@@ -65,13 +65,11 @@ int64_t flow_waiting(const struct flow *flow, uint32_t source); /* Units, from i
 
 /* Adds the arc, or changes its cost. */
 void flow_set_arc(struct flow *flow, uint32_t sink, uint32_t source, uint32_t cost);
+/* Adds arcs that the sink does not have, quicker than one by one. They ascend by source, the sink
+ * and the sources are set already, units are not read. */
+void flow_add_arcs(struct flow *flow, uint32_t sink, const struct flow_arc *arcs, size_t count);
 void flow_remove_arc(struct flow *flow, uint32_t sink, uint32_t source);
 bool flow_has_arc(const struct flow *flow, uint32_t sink, uint32_t source);
-
-/* flow_set_sink and flow_set_arc for all arcs at once, quicker when the sink has none yet. The arcs
- * ascend by source, their sources are set already, their units are not read. */
-void flow_load_sink(struct flow *flow, uint32_t sink, const struct flow_tranche *tranches,
-                    size_t tranche_count, const struct flow_arc *arcs, size_t arc_count);
 
 /* Moves the flow of an arc to something fixed outside: takes `units` (at most its flow) off the
  * arc, the source's capacity and the front of the sink's tranches, without disturbing optimality.

@@ -79,9 +79,23 @@ struct link *link_find(struct link *links, uint32_t count, uint32_t number)
     return at < count && links[at].number == number ? &links[at] : NULL;
 }
 
-struct link *links_take(uint32_t count)
+void links_merge(struct sink *sink, const struct flow_arc *arcs, uint32_t count)
 {
-    return count > 0 ? memory_take(list_room(count), sizeof(struct link)) : NULL;
+    uint32_t old = sink->link_count;
+    uint32_t at = old + count;
+    struct link *links = realloc(sink->links, list_room(at) * sizeof *links);
+
+    ENSURE(links != NULL);
+    sink->links = links;
+    sink->link_count = at;
+    while (count > 0) {
+        if (old > 0 && links[old - 1].number > arcs[count - 1].source) {
+            links[--at] = links[--old];
+        } else {
+            links[--at] = (struct link){.number = arcs[--count].source & NUMBER_MAX,
+                                        .cost = arcs[count].cost & COST_MASK};
+        }
+    }
 }
 
 void link_insert(struct link **links, uint32_t *count, uint32_t number, uint32_t cost)

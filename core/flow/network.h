@@ -212,7 +212,8 @@ uint32_t link_position(const struct link *links, uint32_t count, uint32_t number
 /* The link to `number`, or NULL. */
 struct link *link_find(struct link *links, uint32_t count, uint32_t number);
 /* Memory for a list of `count` links that link_insert can go on with. */
-struct link *links_take(uint32_t count);
+/* Adds the arcs to the links of the sink, which has none of them. */
+void links_merge(struct sink *sink, const struct flow_arc *arcs, uint32_t count);
 void link_insert(struct link **links, uint32_t *count, uint32_t number, uint32_t cost);
 void link_delete(struct link *links, uint32_t *count, uint32_t number);
 
