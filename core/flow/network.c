@@ -25,8 +25,11 @@ void numbers_add(struct numbers *numbers, uint32_t number)
 
 void numbers_sort(struct numbers *numbers)
 {
-    if (numbers->count > 1) {
-        qsort(numbers->items, numbers->count, sizeof *numbers->items, compare_numbers);
+    for (size_t i = 1; i < numbers->count; i++) {
+        if (numbers->items[i] < numbers->items[i - 1]) {
+            qsort(numbers->items, numbers->count, sizeof *numbers->items, compare_numbers);
+            return;
+        }
     }
 }
 
