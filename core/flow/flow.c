@@ -92,7 +92,6 @@ void know_source(struct flow *flow, uint32_t source)
         added->take_cost = INT64_MAX;
         added->next = FLOW_NONE;
         added->previous = FLOW_NONE;
-        added->take_is_known = true;
         forget_exits(flow, flow->source_count);
     }
 }

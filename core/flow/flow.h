@@ -118,8 +118,10 @@ int64_t flow_sink_wanted(const struct flow *flow, uint32_t sink);
 uint32_t flow_source_count(const struct flow *flow);
 uint32_t flow_sink_count(const struct flow *flow);
 
-/* The arcs of a sink, ascending by source. Borrowed until the next change or call of this. */
+/* The arcs of a sink, or those that carry flow, ascending by source. Borrowed until the next change
+ * or call of either. */
 const struct flow_arc *flow_arcs(struct flow *flow, uint32_t sink, size_t *count);
+const struct flow_arc *flow_arcs_in_use(struct flow *flow, uint32_t sink, size_t *count);
 int64_t flow_units(const struct flow *flow, uint32_t sink, uint32_t source);
 
 /* Writes the sinks that have an arc to the source, ascending, at most `room`; returns how many

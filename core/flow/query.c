@@ -70,6 +70,25 @@ const struct flow_arc *flow_arcs(struct flow *flow, uint32_t sink_number, size_t
     return flow->arcs;
 }
 
+const struct flow_arc *flow_arcs_in_use(struct flow *flow, uint32_t sink_number, size_t *count)
+{
+    *count = 0;
+    if (sink_number >= flow->sink_count) {
+        return NULL;
+    }
+    const struct sink *sink = &flow->sinks[sink_number];
+
+    GROW(flow->arcs, flow->arc_capacity, sink->share_count);
+    for (uint32_t i = 0; i < sink->share_count; i++) {
+        const struct share *share = &sink->shares[i];
+        if (share->units > 0) {
+            flow->arcs[(*count)++] = (struct flow_arc){
+                .source = share->source, .cost = share->cost, .units = share->units};
+        }
+    }
+    return flow->arcs;
+}
+
 int64_t flow_units(const struct flow *flow, uint32_t sink, uint32_t source)
 {
     if (sink >= flow->sink_count) {
