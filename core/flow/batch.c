@@ -46,13 +46,21 @@ struct batch {
 static void fetch_ends(const struct flow *flow, const struct flow_arc *arcs, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        ENSURE(arcs[i].source < flow->source_count);
         __builtin_prefetch(&flow->sources[arcs[i].source].links);
         __builtin_prefetch(&flow->sources[arcs[i].source].take_cost);
     }
     for (size_t i = 0; i < count; i++) {
         const struct source *source = &flow->sources[arcs[i].source];
         __builtin_prefetch(source->links + source->link_count);
+    }
+}
+
+static void list_arcs(struct flow *flow, uint32_t number, const struct flow_arc *arcs, size_t count)
+{
+    fetch_ends(flow, arcs, count);
+    for (size_t i = 0; i < count; i++) {
+        struct source *source = &flow->sources[arcs[i].source];
+        link_insert(&source->links, &source->link_count, number, arcs[i].cost);
     }
 }
 
@@ -65,13 +73,14 @@ void flow_add_arcs(struct flow *flow, uint32_t number, const struct flow_arc *ar
     touch_sink(flow, number);
     mark_sink(flow, number, SINK_DIRTY);
     forget_exits_of_sink(flow, number);
-    fetch_ends(flow, arcs, count);
     for (size_t i = 0; i < count; i++) {
-        struct source *source = &flow->sources[arcs[i].source];
+        ENSURE(arcs[i].source < flow->source_count);
         ENSURE(arcs[i].cost <= FLOW_COST_MAX);
         ENSURE(i == 0 || arcs[i].source > arcs[i - 1].source);
         ENSURE(!flow_has_arc(flow, number, arcs[i].source));
-        link_insert(&source->links, &source->link_count, number, arcs[i].cost);
+    }
+    if (flow->is_listed) {
+        list_arcs(flow, number, arcs, count);
     }
     links_merge(&flow->sinks[number], arcs, (uint32_t)count);
     renew_takes(flow, number);

@@ -156,7 +156,9 @@ static void add_arc(struct flow *flow, uint32_t sink_number, uint32_t source_num
 
     forget_exits_of_sink(flow, sink_number);
     link_insert(&sink->links, &sink->link_count, source_number, cost);
-    link_insert(&source->links, &source->link_count, sink_number, cost);
+    if (flow->is_listed) {
+        link_insert(&source->links, &source->link_count, sink_number, cost);
+    }
     renew_take(flow, sink_number, source_number);
 }
 
@@ -178,7 +180,9 @@ void flow_set_arc(struct flow *flow, uint32_t sink_number, uint32_t source_numbe
     }
     forget_exits_of_sink(flow, sink_number);
     link->cost = cost & COST_MASK;
-    link_find(source->links, source->link_count, sink_number)->cost = cost & COST_MASK;
+    if (flow->is_listed) {
+        link_find(source->links, source->link_count, sink_number)->cost = cost & COST_MASK;
+    }
     renew_take(flow, sink_number, source_number);
     if (share != NULL) {
         share->cost = cost;
@@ -207,7 +211,9 @@ void flow_remove_arc(struct flow *flow, uint32_t sink_number, uint32_t source_nu
     }
     forget_exits_of_sink(flow, sink_number);
     link_delete(sink->links, &sink->link_count, source_number);
-    link_delete(source->links, &source->link_count, sink_number);
+    if (flow->is_listed) {
+        link_delete(source->links, &source->link_count, sink_number);
+    }
     renew_take(flow, sink_number, source_number);
     if (sink->link_count == 0) {
         free(sink->links);
@@ -419,6 +425,10 @@ static void settle_sources(struct flow *flow)
 
 void settle_changes(struct flow *flow)
 {
+    if (flow->dirty_sinks.count + flow->dirty_sources.count == 0) {
+        return;
+    }
+    list_links(flow);
     lower_chained(flow);
     read_dirty_sinks(flow);
     restore_sinks(flow);

@@ -126,7 +126,7 @@ int64_t flow_units(const struct flow *flow, uint32_t sink, uint32_t source);
 
 /* Writes the sinks that have an arc to the source, ascending, at most `room`; returns how many
  * there are. */
-size_t flow_sinks(const struct flow *flow, uint32_t source, uint32_t *sinks, size_t room);
+size_t flow_sinks(struct flow *flow, uint32_t source, uint32_t *sinks, size_t room);
 
 /* Puts back what flow_source_capacity, flow_price, flow_next with flow_waiting (nothing to put back
  * for FLOW_NONE), the tranches and flow_arcs gave after a settle, then what flow_announced gave for

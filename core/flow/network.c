@@ -101,6 +101,46 @@ void links_merge(struct sink *sink, const struct flow_arc *arcs, uint32_t count)
     }
 }
 
+static void count_links(struct flow *flow)
+{
+    for (uint32_t i = 0; i < flow->sink_count; i++) {
+        const struct sink *sink = &flow->sinks[i];
+        for (uint32_t j = 0; j < sink->link_count; j++) {
+            flow->sources[sink->links[j].number].link_count++;
+        }
+    }
+}
+
+static void fill_links(struct flow *flow, uint32_t number)
+{
+    const struct sink *sink = &flow->sinks[number];
+
+    for (uint32_t i = 0; i < sink->link_count; i++) {
+        struct source *source = &flow->sources[sink->links[i].number];
+        source->links[source->link_count++] =
+            (struct link){.number = number & NUMBER_MAX, .cost = sink->links[i].cost};
+    }
+}
+
+void list_links(struct flow *flow)
+{
+    if (flow->is_listed) {
+        return;
+    }
+    flow->is_listed = true;
+    count_links(flow);
+    for (uint32_t i = 0; i < flow->source_count; i++) {
+        struct source *source = &flow->sources[i];
+        if (source->link_count > 0) {
+            source->links = memory_take(list_room(source->link_count), sizeof *source->links);
+            source->link_count = 0;
+        }
+    }
+    for (uint32_t i = 0; i < flow->sink_count; i++) {
+        fill_links(flow, i);
+    }
+}
+
 void link_insert(struct link **links, uint32_t *count, uint32_t number, uint32_t cost)
 {
     uint32_t at = link_position(*links, *count, number);

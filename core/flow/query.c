@@ -98,11 +98,12 @@ int64_t flow_units(const struct flow *flow, uint32_t sink, uint32_t source)
     return share != NULL ? share->units : 0;
 }
 
-size_t flow_sinks(const struct flow *flow, uint32_t source_number, uint32_t *sinks, size_t room)
+size_t flow_sinks(struct flow *flow, uint32_t source_number, uint32_t *sinks, size_t room)
 {
     if (source_number >= flow->source_count) {
         return 0;
     }
+    list_links(flow);
     const struct source *source = &flow->sources[source_number];
     for (size_t i = 0; i < source->link_count && i < room; i++) {
         sinks[i] = source->links[i].number;
@@ -147,7 +148,7 @@ static const char *check_arcs(const struct flow *flow, uint32_t number, int64_t 
         if (i > 0 && sink->links[i - 1].number >= source) {
             return "its arcs are not in order";
         }
-        if (back == NULL || back->cost != sink->links[i].cost) {
+        if (flow->is_listed && (back == NULL || back->cost != sink->links[i].cost)) {
             return "an arc is not known at its source";
         }
         if (up_cost + flow->nodes[source].price < value) {

@@ -407,12 +407,13 @@ static void run(struct walk *walk)
     }
 }
 
-void ripples_open(const struct flow *flow, const struct ripple_question *question,
+void ripples_open(struct flow *flow, const struct ripple_question *question,
                   struct ripples **ripples)
 {
     struct ripples *opened = memory_take(1, sizeof *opened);
     struct walk walk = {.flow = flow, .question = question};
 
+    list_links(flow);
     opened->kind = question->kind;
     opened->source_count = flow->source_count;
     opened->places = memory_take((size_t)flow->source_count + 1, sizeof *opened->places);
