@@ -101,25 +101,25 @@ void links_merge(struct sink *sink, const struct flow_arc *arcs, uint32_t count)
     }
 }
 
-static void count_links(struct flow *flow)
+/* Takes the lists of all sources, as long as they will be; `ends` by source. */
+static void take_links(struct flow *flow, struct link **ends)
 {
+    uint32_t *counts = memory_take((size_t)flow->source_count + 1, sizeof *counts);
+
     for (uint32_t i = 0; i < flow->sink_count; i++) {
-        const struct sink *sink = &flow->sinks[i];
-        for (uint32_t j = 0; j < sink->link_count; j++) {
-            flow->sources[sink->links[j].number].link_count++;
+        for (uint32_t j = 0; j < flow->sinks[i].link_count; j++) {
+            counts[flow->sinks[i].links[j].number]++;
         }
     }
-}
-
-static void fill_links(struct flow *flow, uint32_t number)
-{
-    const struct sink *sink = &flow->sinks[number];
-
-    for (uint32_t i = 0; i < sink->link_count; i++) {
-        struct source *source = &flow->sources[sink->links[i].number];
-        source->links[source->link_count++] =
-            (struct link){.number = number & NUMBER_MAX, .cost = sink->links[i].cost};
+    for (uint32_t i = 0; i < flow->source_count; i++) {
+        struct source *source = &flow->sources[i];
+        if (counts[i] > 0) {
+            source->links = memory_take(list_room(counts[i]), sizeof *source->links);
+            source->link_count = counts[i];
+            ends[i] = source->links;
+        }
     }
+    free(counts);
 }
 
 void list_links(struct flow *flow)
@@ -127,18 +127,17 @@ void list_links(struct flow *flow)
     if (flow->is_listed) {
         return;
     }
-    flow->is_listed = true;
-    count_links(flow);
-    for (uint32_t i = 0; i < flow->source_count; i++) {
-        struct source *source = &flow->sources[i];
-        if (source->link_count > 0) {
-            source->links = memory_take(list_room(source->link_count), sizeof *source->links);
-            source->link_count = 0;
+    struct link **ends = memory_take((size_t)flow->source_count + 1, sizeof(struct link *));
+    take_links(flow, ends);
+    for (uint32_t i = 0; i < flow->sink_count; i++) {
+        const struct sink *sink = &flow->sinks[i];
+        for (uint32_t j = 0; j < sink->link_count; j++) {
+            *ends[sink->links[j].number]++ =
+                (struct link){.number = i & NUMBER_MAX, .cost = sink->links[j].cost};
         }
     }
-    for (uint32_t i = 0; i < flow->sink_count; i++) {
-        fill_links(flow, i);
-    }
+    free(ends);
+    flow->is_listed = true;
 }
 
 void link_insert(struct link **links, uint32_t *count, uint32_t number, uint32_t cost)
