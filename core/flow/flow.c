@@ -24,6 +24,7 @@
 void flow_open(struct flow **flow)
 {
     *flow = memory_take(1, sizeof **flow);
+    (*flow)->level_key = KEY_NONE - 1;
 }
 
 static void close_numbers(struct numbers *numbers)
@@ -55,6 +56,8 @@ void flow_close(struct flow *flow)
     close_numbers(&flow->dearer);
     close_numbers(&flow->touched_sources);
     close_numbers(&flow->reached);
+    close_numbers(&flow->level);
+    close_numbers(&flow->following);
     free(flow->sinks);
     free(flow->sources);
     free(flow->nodes);

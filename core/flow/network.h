@@ -191,6 +191,10 @@ struct flow {
     struct heap_item *heap;
     size_t heap_capacity;
     size_t heap_count;
+    struct numbers level;     /* Sources of key `level_key`, and those one step further: */
+    struct numbers following; /* both are in no heap. */
+    size_t level_at;
+    int64_t level_key;
     struct numbers reached;
     struct step *path;
     size_t path_capacity;
