@@ -103,6 +103,37 @@ static void arcs_come_between_those_that_a_sink_has(void)
     flow_close(flow);
 }
 
+/* Nobody asked for the sinks of a source so far. */
+static void sinks_of_a_source_are_listed_whatever_happened_before(void)
+{
+    static const struct flow_tranche tranche = {.units = 2, .weight = UNIT_WEIGHT};
+    static const struct flow_arc arcs[] = {{.source = 0, .cost = 7}, {.source = 1, .cost = 5}};
+    static const uint32_t wanted[] = {0, 2, 3};
+    struct flow *flow;
+    uint32_t sinks[4];
+
+    flow_open(&flow);
+    flow_set_source(flow, 0, 3);
+    flow_set_source(flow, 1, 3);
+    for (uint32_t sink = 0; sink < COUNT_OF(sinks); sink++) {
+        flow_set_sink(flow, sink, &tranche, 1);
+        flow_add_arcs(flow, sink, arcs, sink < 3 ? 2 : 1);
+    }
+    batch_settle(flow);
+    flow_remove_arc(flow, 1, 1);
+    flow_set_arc(flow, 3, 1, 4);
+    flow_set_arc(flow, 0, 1, 6);
+    EXPECT_EQ(flow_sinks(flow, 1, sinks, COUNT_OF(sinks)), COUNT_OF(wanted));
+    EXPECT_TRUE(memcmp(sinks, wanted, sizeof wanted) == 0);
+    flow_settle(flow);
+    EXPECT_TRUE(flow_certify(flow, NULL));
+    flow_remove_arc(flow, 2, 1);
+    EXPECT_EQ(flow_sinks(flow, 1, sinks, COUNT_OF(sinks)), 2);
+    flow_settle(flow);
+    EXPECT_TRUE(flow_certify(flow, NULL));
+    flow_close(flow);
+}
+
 /* Units on every arc. */
 static void look_at(const struct flow *flow, int64_t units[SINK_MAX][SOURCE_MAX])
 {
@@ -190,6 +221,7 @@ int main(int argc, char **argv)
     static const struct test_case cases[] = {
         CASE(a_batch_gives_the_objective_of_changes_one_by_one),
         CASE(arcs_come_between_those_that_a_sink_has),
+        CASE(sinks_of_a_source_are_listed_whatever_happened_before),
         CASE(a_batch_reports_exactly_what_it_changes),
         CASE(a_batch_pays_when_enough_changed),
     };
