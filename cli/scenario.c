@@ -323,8 +323,7 @@ static enum status read_file(const char *path, struct reading *reading)
 enum status scenario_read_file(const char *path, const struct message *message,
                                const struct scenario_taker *taker, int *stopped, char problem[256])
 {
-    struct reading reading = {
-        .file = path, .message = message, .taker = taker, .problem = problem};
+    struct reading reading = {.file = path, .message = message, .taker = taker, .problem = problem};
     enum status status = read_file(path, &reading);
 
     *stopped = reading.stopped;

@@ -219,8 +219,8 @@ uint32_t link_position(const struct link *links, uint32_t count, uint32_t number
 struct link *link_find(struct link *links, uint32_t count, uint32_t number);
 /* Adds the arcs to the links of the sink, which has none of them. */
 void links_merge(struct sink *sink, const struct flow_arc *arcs, uint32_t count);
-/* Lists at every source the sinks with an arc to it, and keeps the lists from there on. Searches need
- * them, a batch does not: a flow that has only been loaded goes without. */
+/* Lists at every source the sinks with an arc to it, and keeps the lists from there on. Searches
+ * need them, a batch does not: a flow that has only been loaded goes without. */
 void list_links(struct flow *flow);
 void link_insert(struct link **links, uint32_t *count, uint32_t number, uint32_t cost);
 void link_delete(struct link *links, uint32_t *count, uint32_t number);

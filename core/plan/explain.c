@@ -200,8 +200,8 @@ static void look_at_offer(struct inquiry *inquiry, uint32_t offer)
     }
 }
 
-/* Sorts the offers of the need's product and of its substitutes into possible ones and failures. The
- * caller frees the offers. */
+/* Sorts the offers of the need's product and of its substitutes into possible ones and failures.
+ * The caller frees the offers. */
 static void look_at_offers(struct inquiry *inquiry)
 {
     const struct market *market = inquiry->plan->market;

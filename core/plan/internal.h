@@ -64,9 +64,9 @@ struct plan_offer {
  * speaks for itself. plan_can_use tells for each, with its cost. */
 struct plan_places {
     uint32_t from, end;
-    uint32_t cost;      /* At `from`, and so many days is that late. */
+    uint32_t cost; /* At `from`, and so many days is that late. */
     uint32_t days_late;
-    int32_t on_time;    /* The last day of production that is not. */
+    int32_t on_time; /* The last day of production that is not. */
     bool is_dated;
 };
 

@@ -2,8 +2,8 @@
  * A command's name, a zero, and a file to import: CSV or JSON lines.
  *
  * A row that is taken is a record that satisfies its table and encodes, and the same record as a
- * line of JSON is taken as the same body. Lines are counted upwards. A row that is not taken is refused
- * in words that can be shown.
+ * line of JSON is taken as the same body. Lines are counted upwards. A row that is not taken is
+ * refused in words that can be shown.
  */
 #include "cli/scenario.h"
 #include "tests/fuzz/messages.h"

@@ -149,9 +149,9 @@ static void sorting_by_a_key_keeps_equals_as_they_stood(void)
         keyed_sort(items, scratch, count);
         for (size_t i = 0; i < count; i++) {
             sum -= items[i].key;
-            EXPECT_TRUE(i == 0 || items[i - 1].key < items[i].key ||
-                        (items[i - 1].key == items[i].key &&
-                         items[i - 1].number < items[i].number));
+            EXPECT_TRUE(
+                i == 0 || items[i - 1].key < items[i].key ||
+                (items[i - 1].key == items[i].key && items[i - 1].number < items[i].number));
         }
         EXPECT_EQ(sum, 0);
     }

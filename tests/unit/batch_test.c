@@ -74,8 +74,10 @@ static void a_batch_gives_the_objective_of_changes_one_by_one(void)
 static void arcs_come_between_those_that_a_sink_has(void)
 {
     static const struct flow_tranche tranche = {.units = 5, .weight = UNIT_WEIGHT};
-    static const struct flow_arc arcs[] = {
-        {.source = 2, .cost = 7}, {.source = 0, .cost = 5}, {.source = 1, .cost = 6}, {.source = 3}};
+    static const struct flow_arc arcs[] = {{.source = 2, .cost = 7},
+                                           {.source = 0, .cost = 5},
+                                           {.source = 1, .cost = 6},
+                                           {.source = 3}};
     struct flow *flow;
     size_t count = 0;
 
