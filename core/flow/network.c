@@ -117,7 +117,8 @@ void links_merge(struct sink *sink, const struct flow_arc *arcs, uint32_t count)
         if (old > 0 && links[old - 1].number > arcs[count - 1].source) {
             links[--at] = links[--old];
         } else {
-            links[--at] = (struct link){.number = arcs[--count].source & NUMBER_MAX,
+            count--;
+            links[--at] = (struct link){.number = arcs[count].source & NUMBER_MAX,
                                         .cost = arcs[count].cost & COST_MASK};
         }
     }
