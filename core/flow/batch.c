@@ -64,26 +64,27 @@ static void list_arcs(struct flow *flow, uint32_t number, const struct flow_arc 
     }
 }
 
-void flow_add_arcs(struct flow *flow, uint32_t number, const struct flow_arc *arcs, size_t count)
+void flow_add_arcs(struct flow *flow, uint32_t sink_number, const struct flow_arc *arcs,
+                   size_t count)
 {
-    ENSURE(number < flow->sink_count);
+    ENSURE(sink_number < flow->sink_count);
     if (count == 0) {
         return;
     }
-    touch_sink(flow, number);
-    mark_sink(flow, number, SINK_DIRTY);
-    forget_exits_of_sink(flow, number);
+    touch_sink(flow, sink_number);
+    mark_sink(flow, sink_number, SINK_DIRTY);
+    forget_exits_of_sink(flow, sink_number);
     for (size_t i = 0; i < count; i++) {
         ENSURE(arcs[i].source < flow->source_count);
         ENSURE(arcs[i].cost <= FLOW_COST_MAX);
         ENSURE(i == 0 || arcs[i].source > arcs[i - 1].source);
-        ENSURE(!flow_has_arc(flow, number, arcs[i].source));
+        ENSURE(!flow_has_arc(flow, sink_number, arcs[i].source));
     }
     if (flow->is_listed) {
-        list_arcs(flow, number, arcs, count);
+        list_arcs(flow, sink_number, arcs, count);
     }
-    links_merge(&flow->sinks[number], arcs, (uint32_t)count);
-    renew_takes(flow, number);
+    links_merge(&flow->sinks[sink_number], arcs, (uint32_t)count);
+    renew_takes(flow, sink_number);
 }
 
 static bool is_in_use(const struct source *source)

@@ -661,6 +661,7 @@ void explain_need(struct plan *plan, uint32_t need, uint32_t instead_of,
     ENSURE(plan_is_settled(plan));
     *facts = (struct explain_facts){.instead_of = NAME_NONE};
     look_at_offers(&inquiry);
+    ENSURE(facts->possible == 0 || inquiry.offers != NULL);
     for (uint32_t i = 0; i < facts->possible; i++) {
         add_choices(&inquiry, inquiry.offers[i]);
     }
