@@ -101,6 +101,9 @@ void say(const struct cli *cli, const char *format, ...)
 int complain(int exit_code, const char *format, ...)
     PRINTF_LIKE(2, 3);                                    /* An error; gives the code. */
 const char *group_digits(uint64_t number, char text[32]); /* "31 202" */
+/* The number, or its opposite, as digits in `room`, which it borrows. */
+#define DECIMAL_SIZE 24
+struct bytes decimal(uint64_t number, bool is_negative, char room[DECIMAL_SIZE]);
 int exit_of(enum maillon_status status);
 
 struct progress { /* A bar on a terminal, nothing elsewhere. */

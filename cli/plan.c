@@ -86,28 +86,29 @@ static struct cell change_cell(const char *name, int64_t change)
                          .is_negative = is_negative};
 }
 
-static const char *number_text(const struct cell *cell, char text[32])
+static bool is_number(const struct cell *cell)
 {
-    snprintf(text, 32, "%s%llu", cell->is_negative ? "-" : "", (unsigned long long)cell->number);
-    return text;
+    return cell->text.data == NULL;
+}
+
+static struct bytes content_of(const struct cell *cell, char room[DECIMAL_SIZE])
+{
+    return is_number(cell) ? decimal(cell->number, cell->is_negative, room) : cell->text;
 }
 
 static void write_cell(FILE *file, const struct cell *cell)
 {
-    char number[32];
-
-    if (cell->text.data == NULL) {
-        fputs(number_text(cell, number), file);
-        return;
-    }
+    char room[DECIMAL_SIZE];
+    struct bytes content = content_of(cell, room);
     bool is_quoted = false;
-    for (size_t i = 0; i < cell->text.size; i++) {
-        is_quoted = is_quoted || strchr(",\"\r\n", cell->text.data[i]) != NULL;
+
+    for (size_t i = 0; i < content.size; i++) {
+        is_quoted = is_quoted || strchr(",\"\r\n", content.data[i]) != NULL;
     }
     fputs(is_quoted ? "\"" : "", file);
-    for (size_t i = 0; i < cell->text.size; i++) {
-        fputs(cell->text.data[i] == '"' ? "\"" : "", file);
-        fputc(cell->text.data[i], file);
+    for (size_t i = 0; i < content.size; i++) {
+        fputs(content.data[i] == '"' ? "\"" : "", file);
+        fputc(content.data[i], file);
     }
     fputs(is_quoted ? "\"" : "", file);
 }
@@ -129,14 +130,14 @@ static void print_object(struct planning *planning, const char *type, const stru
                          size_t count)
 {
     struct buffer *line = &planning->line;
-    char number[32];
+    char room[DECIMAL_SIZE];
 
     line->size = 0;
     json_open(line);
     json_text(line, "t", bytes_from_text(type));
     for (size_t i = 0; i < count; i++) {
-        if (cells[i].text.data == NULL) {
-            json_raw(line, cells[i].name, bytes_from_text(number_text(&cells[i], number)));
+        if (is_number(&cells[i])) {
+            json_raw(line, cells[i].name, content_of(&cells[i], room));
         } else {
             json_text(line, cells[i].name, cells[i].text);
         }
@@ -148,18 +149,14 @@ static void print_object(struct planning *planning, const char *type, const stru
 
 static void add_to_table(struct table *table, const struct cell *cells, size_t count)
 {
-    char number[32];
+    char room[DECIMAL_SIZE];
 
     table->column_count = count;
     for (size_t i = 0; table->cell_count < count; i++) {
         table_cell(table, "%s", cells[i].name);
     }
     for (size_t i = 0; i < count; i++) {
-        if (cells[i].text.data == NULL) {
-            table_cell(table, "%s", number_text(&cells[i], number));
-        } else {
-            table_cell(table, "%.*s", BYTES_ARGS(cells[i].text));
-        }
+        table_cell(table, "%.*s", BYTES_ARGS(content_of(&cells[i], room)));
     }
 }
 

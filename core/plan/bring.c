@@ -309,6 +309,29 @@ static void look_from_offers(struct plan *plan, uint32_t product, const uint64_t
     }
 }
 
+/* Adds the missing arcs of one need, from `first` on; returns the first of the next. */
+static size_t add_missing(struct plan *plan, size_t first)
+{
+    uint32_t need = plan->missing[first].need;
+    size_t end = first;
+
+    for (; end < plan->missing_count && plan->missing[end].need == need; end++) {
+        const struct missing *missing = &plan->missing[end];
+        size_t at = end - first;
+        GROW(plan->work, plan->work_capacity, at + 1);
+        for (; at > 0 && plan->work[at - 1].source > missing->slot; at--) {
+            plan->work[at] = plan->work[at - 1];
+        }
+        plan->work[at] = (struct flow_arc){.source = missing->slot, .cost = missing->cost};
+        marks_add(&plan->pending_offers, slots_owner(&plan->slots, missing->slot));
+    }
+    flow_add_arcs(plan->flow, need, plan->work, end - first);
+    marks_add(&plan->dirty_shares, need);
+    marks_add(&plan->pending_needs, need);
+    marks_add(&plan->grown_needs, need);
+    return end;
+}
+
 /* Finds what is missing around the pending needs and offers, and adds it. Those that got something
  * are looked at again in the next round, since not all may have been added. */
 static bool bring_in(struct plan *plan)
@@ -324,13 +347,8 @@ static bool bring_in(struct plan *plan)
     each_product(plan, count, look_from_offers);
     marks_clear(&plan->pending_needs);
     marks_clear(&plan->pending_offers);
-    for (size_t i = 0; i < plan->missing_count; i++) {
-        const struct missing *missing = &plan->missing[i];
-        flow_set_arc(plan->flow, missing->need, missing->slot, missing->cost);
-        marks_add(&plan->dirty_shares, missing->need);
-        marks_add(&plan->pending_needs, missing->need);
-        marks_add(&plan->pending_offers, slots_owner(&plan->slots, missing->slot));
-        marks_add(&plan->grown_needs, missing->need);
+    for (size_t i = 0; i < plan->missing_count;) {
+        i = add_missing(plan, i);
     }
     return plan->missing_count > 0;
 }

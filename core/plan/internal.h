@@ -68,8 +68,9 @@ struct plan_offer {
  * speaks for itself. plan_can_use tells for each, with its cost. */
 struct plan_places {
     uint32_t from, end;
-    uint32_t cost;   /* At `from`. */
-    int32_t on_time; /* The last day of production that is. */
+    uint32_t cost; /* At `from`, and so many days is that late. */
+    uint32_t days_late;
+    int32_t on_time; /* The last day of production that is not. */
     bool is_dated;
 };
 
@@ -276,6 +277,8 @@ struct plan_share {
     int32_t day;
 };
 struct plan_share plan_share(const struct plan *plan, uint32_t need, uint32_t offer);
+/* Copies the arcs of a need into `work`: what the flow lends, the next loan overwrites. */
+size_t plan_copy_arcs(struct plan *plan, uint32_t need);
 /* Fixes up to `units` of a pair. */
 void plan_fix(struct plan *plan, uint32_t need, uint32_t offer, int64_t units);
 

@@ -72,7 +72,7 @@ struct market *plan_market(struct plan *plan)
     return plan->market;
 }
 
-const struct flow *plan_flow(const struct plan *plan)
+struct flow *plan_flow(const struct plan *plan)
 {
     return plan->flow;
 }

@@ -30,8 +30,8 @@ struct plan_options plan_options_default(void);
 
 void plan_open(const struct plan_options *options, struct plan **plan);
 void plan_close(struct plan *plan);
-struct market *plan_market(struct plan *plan); /* Borrowed; for reading. */
-const struct flow *plan_flow(const struct plan *plan);
+struct market *plan_market(struct plan *plan);   /* Borrowed; for reading. */
+struct flow *plan_flow(const struct plan *plan); /* The same. */
 
 /* What a command brought, with the matches that came with it. */
 struct plan_input {

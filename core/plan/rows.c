@@ -562,12 +562,11 @@ static bool link_assignments(struct plan *plan, int64_t *fixed)
 /* What is told and does not flow, or flows and is not told, is bent. */
 static void restore_bends(struct plan *plan, uint32_t number)
 {
-    size_t count;
-    const struct flow_arc *arcs = flow_arcs(plan->flow, number, &count);
+    size_t count = plan_copy_arcs(plan, number);
     uint32_t before = SLOT_NONE;
 
     for (size_t i = 0; i < count; i++) {
-        uint32_t offer = slots_owner(&plan->slots, arcs[i].source);
+        uint32_t offer = slots_owner(&plan->slots, plan->work[i].source);
         if (offer != before) {
             uint32_t told = plan_find_unfixed(plan, number, offer);
             plan_set_bend(plan, number, offer,
