@@ -20,7 +20,7 @@
 struct backtest {
     struct offline offline;
     uint64_t interval_ms; /* 0: a round for each event. */
-    uint64_t rounds, fragments;
+    uint64_t rounds;
     uint64_t now_ms;
     struct plan_round round;
     struct measure_decision *decisions;
@@ -106,7 +106,6 @@ static void decide(struct backtest *backtest)
             withdraw(backtest, round->decisions[i].offer);
         }
     }
-    backtest->fragments += round->fragments;
     backtest->rounds++;
 }
 
@@ -211,7 +210,7 @@ static void describe(const struct backtest *backtest, const struct measures *mea
     json_uint(object, "rounds", backtest->rounds);
     json_uint(object, "quarantined", backtest->offline.quarantined);
     json_uint(object, "refused", backtest->offline.refused);
-    json_uint(object, "fragments", backtest->fragments);
+    json_uint(object, "fragments", plan_lot_work(backtest->offline.plan).fragments);
     json_uint(object, "units", (uint64_t)measures->units);
     json_uint(object, "shipments", measures->shipments);
     json_uint(object, "assignments", backtest->decision_count);

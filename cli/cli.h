@@ -81,10 +81,9 @@ struct options {
 
 struct cli {
     struct options options;
-    const char *data; /* The data directory in force. */
-    bool is_json;     /* Objects instead of tables. */
-    bool is_terminal; /* Standard error is one: progress may be shown. */
-    bool has_color;
+    const char *data;       /* The data directory in force. */
+    bool is_json;           /* Objects instead of tables. */
+    bool is_terminal;       /* Standard error is one: progress may be shown. */
     const char **arguments; /* Behind the verb; NULL ends. */
     size_t argument_count;
 };
@@ -107,6 +106,9 @@ void say(const struct cli *cli, const char *format, ...)
 int complain(int exit_code, const char *format, ...)
     PRINTF_LIKE(2, 3);                                    /* An error; gives the code. */
 const char *group_digits(uint64_t number, char text[32]); /* "31 202" */
+/* The number, or its opposite, as digits in `room`, which it borrows. */
+#define DECIMAL_SIZE 24
+struct bytes decimal(uint64_t number, bool is_negative, char room[DECIMAL_SIZE]);
 int exit_of(enum maillon_status status);
 
 struct progress { /* A bar on a terminal, nothing elsewhere. */

@@ -29,6 +29,8 @@ struct import {
     uint64_t rows, accepted, quarantined, refused;
     FILE *refused_file;
     const char *refused_path;
+    struct arena arena; /* What the row at work views. */
+    struct buffer body;
     int problem; /* Exit code when something went wrong on the way. */
 };
 
@@ -89,9 +91,15 @@ static void on_answer(void *context, uint64_t tag, const struct maillon_answer *
     progress_set(&import->progress, import->accepted + import->quarantined + import->refused);
 }
 
-static int on_row(void *context, const struct scenario_row *row)
+static int send_row(struct import *import, const struct scenario_row *row, uint64_t tag)
 {
-    struct import *import = context;
+    import->body.size = 0;
+    proto_encode(row->message, row->record, &import->body);
+    return submitter_send(&import->submitter, row->message, buffer_view(&import->body), tag);
+}
+
+static int take_row(struct import *import, const struct scenario_row *row)
+{
     uint8_t *copy = memory_take(row->text.size + 1, 1);
 
     memcpy(copy, row->text.data, row->text.size);
@@ -109,8 +117,22 @@ static int on_row(void *context, const struct scenario_row *row)
         release_place(place);
         return import->problem;
     }
-    int code = submitter_send(&import->submitter, row->message, row->body, import->place_count - 1);
+    int code = send_row(import, row, import->place_count - 1);
     return code != EXIT_DONE ? code : import->problem;
+}
+
+static int on_row(void *context, const struct scenario_row *row)
+{
+    struct import *import = context;
+    int code = take_row(import, row);
+
+    arena_reset(&import->arena);
+    return code;
+}
+
+static struct scenario_taker taker_of(struct import *import)
+{
+    return (struct scenario_taker){.row = on_row, .context = import, .arena = &import->arena};
 }
 
 static void print_summary(struct import *import, uint64_t started_ms)
@@ -178,6 +200,8 @@ static int close_import(struct import *import, enum status status, int stopped, 
         fclose(import->refused_file);
     }
     free(import->places);
+    arena_deinit(&import->arena);
+    buffer_deinit(&import->body);
     return code != EXIT_DONE ? code : import->refused > 0 ? EXIT_DATA : EXIT_DONE;
 }
 
@@ -193,7 +217,8 @@ int run_import(struct cli *cli)
     if (code != EXIT_DONE) {
         return code;
     }
-    enum status status = scenario_read(directory, on_row, &import, &stopped, problem);
+    struct scenario_taker taker = taker_of(&import);
+    enum status status = scenario_read(directory, &taker, &stopped, problem);
     return close_import(&import, status, stopped, problem, started_ms);
 }
 
@@ -217,7 +242,8 @@ int run_put(struct cli *cli)
     if (code != EXIT_DONE) {
         return code;
     }
-    enum status status = scenario_read_file(cli->arguments[0], message_of_verb(), on_row, &import,
-                                            &stopped, problem);
+    struct scenario_taker taker = taker_of(&import);
+    enum status status =
+        scenario_read_file(cli->arguments[0], message_of_verb(), &taker, &stopped, problem);
     return close_import(&import, status, stopped, problem, started_ms);
 }

@@ -126,7 +126,7 @@ static const struct option_entry option_entries[] = {
     {{"config", 'c', POPT_ARG_STRING, &options.config, 0, "configuration file", "FILE"}, 0},
     {{"json", 'j', POPT_ARG_NONE, &options.json, 0, "one JSON object a line", NULL}, 0},
     {{"quiet", 'q', POPT_ARG_NONE, &options.quiet, 0, "no talk on standard error", NULL}, 0},
-    {{"no-color", 0, POPT_ARG_NONE, &options.no_color, 0, "plain text", NULL}, 0},
+    {{"no-color", 0, POPT_ARG_NONE, &options.no_color, 0, "plain text, as always", NULL}, 0},
     {{"timeout", 't', POPT_ARG_INT, &options.timeout_ms, 0, "how long to wait for an answer", "MS"},
      0},
     {{"gateway", 0, POPT_ARG_STRING, &options.gateway, 0, "gateway of another machine, with a key",
@@ -355,7 +355,6 @@ static int run(struct cli *cli, const char **words, size_t count)
 static void set_manner(struct cli *cli)
 {
     const char *from_environment = getenv("MAILLON_DATA");
-    const char *term = getenv("TERM");
 
     cli->options = options;
     cli->data = options.data != NULL                                      ? options.data
@@ -363,8 +362,6 @@ static void set_manner(struct cli *cli)
                                                                           : DATA_DEFAULT;
     cli->is_json = options.json != 0 || !isatty(STDOUT_FILENO);
     cli->is_terminal = isatty(STDERR_FILENO) != 0;
-    cli->has_color = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL && options.no_color == 0 &&
-                     (term == NULL || strcmp(term, "dumb") != 0);
 }
 
 int main(int argc, const char **argv)

@@ -21,7 +21,6 @@ static uint64_t time_of(uint16_t kind, const union command *command)
 static int on_row(void *context, const struct scenario_row *row)
 {
     struct offline *offline = context;
-    struct refusal refusal;
 
     if (row->refusal != NULL) {
         offline->refused++;
@@ -32,9 +31,7 @@ static int on_row(void *context, const struct scenario_row *row)
     }
     GROW(offline->rows, offline->row_capacity, offline->row_count + 1);
     struct offline_row *added = &offline->rows[offline->row_count];
-    struct bytes body = arena_copy(&offline->arena, row->body);
-    ENSURE(proto_decode(row->message, body, &offline->arena, &added->command, &refusal) ==
-           STATUS_OK);
+    memcpy(&added->command, row->record, row->message->record_size);
     added->kind = row->message->kind;
     added->at_ms = time_of(added->kind, &added->command);
     added->order = (uint32_t)offline->row_count++;
@@ -59,7 +56,9 @@ static int read_rows(struct offline *offline, const char *directory)
 {
     char problem[256] = "";
     int stopped = 0;
-    enum status status = scenario_read(directory, on_row, offline, &stopped, problem);
+    const struct scenario_taker taker = {
+        .row = on_row, .context = offline, .arena = &offline->arena};
+    enum status status = scenario_read(directory, &taker, &stopped, problem);
 
     if (status != STATUS_OK) {
         return complain(status == STATUS_NOT_FOUND ? EXIT_NOT_FOUND : EXIT_DATA, "%s", problem);

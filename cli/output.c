@@ -37,17 +37,31 @@ int complain(int exit_code, const char *format, ...)
     return exit_code;
 }
 
+struct bytes decimal(uint64_t number, bool is_negative, char room[DECIMAL_SIZE])
+{
+    size_t first = DECIMAL_SIZE;
+
+    do {
+        room[--first] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    if (is_negative) {
+        room[--first] = '-';
+    }
+    return (struct bytes){.data = (const uint8_t *)room + first, .size = DECIMAL_SIZE - first};
+}
+
 const char *group_digits(uint64_t number, char text[32])
 {
-    char digits[24];
-    int size = snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
+    char room[DECIMAL_SIZE];
+    struct bytes digits = decimal(number, false, room);
     char *at = text;
 
-    for (int i = 0; i < size; i++) {
-        if (i > 0 && (size - i) % 3 == 0) {
+    for (size_t i = 0; i < digits.size; i++) {
+        if (i > 0 && (digits.size - i) % 3 == 0) {
             *at++ = ' ';
         }
-        *at++ = digits[i];
+        *at++ = (char)digits.data[i];
     }
     *at = '\0';
     return text;
@@ -169,12 +183,17 @@ void json_open(struct buffer *target)
 
 static void json_key(struct buffer *target, const char *key)
 {
-    if (target->data[target->size - 1] != '{') {
-        buffer_append_text(target, ",");
+    bool is_first = target->data[target->size - 1] == '{';
+    size_t size = strlen(key);
+    uint8_t *at = buffer_extend(target, size + (is_first ? 3 : 4));
+
+    if (!is_first) {
+        *at++ = ',';
     }
-    buffer_append_text(target, "\"");
-    buffer_append_text(target, key);
-    buffer_append_text(target, "\":");
+    at[0] = '"';
+    memcpy(at + 1, key, size);
+    at[size + 1] = '"';
+    at[size + 2] = ':';
 }
 
 void json_raw(struct buffer *target, const char *key, struct bytes value)
@@ -185,10 +204,9 @@ void json_raw(struct buffer *target, const char *key, struct bytes value)
 
 void json_uint(struct buffer *target, const char *key, uint64_t value)
 {
-    char text[24];
+    char room[DECIMAL_SIZE];
 
-    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
-    json_raw(target, key, bytes_from_text(text));
+    json_raw(target, key, decimal(value, false, room));
 }
 
 static bool is_plain(uint8_t byte)

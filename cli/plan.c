@@ -1,9 +1,8 @@
 /*
  * plan.c - the whole decision on a scenario, without a daemon: all rows at once, one settle.
  *
- * Prices and reasons are those of the optimum (core/plan/explain.h); assignments keep to lots
- * (core/plan/round.h). Rows go out three ways: JSON lines, CSV files with --out, and short tables
- * for people.
+ * Prices are those of the optimum (core/plan/explain.h); assignments keep to lots. Rows go out
+ * three ways: JSON lines, CSV files with --out, and short tables for people.
  */
 #include "cli/offline.h"
 #include "core/plan/explain.h"
@@ -41,9 +40,8 @@ struct planning {
     struct offline offline;
     struct scarcity *scarcities;
     size_t scarcity_capacity, scarcity_count;
-    struct explain_verdict *verdicts; /* Of needs: why they miss units at the optimum, */
-    int64_t *served;                  /* and the units it gives them. */
-    int64_t *given;                   /* After lots were kept to. */
+    struct explain_verdict *verdicts; /* Of needs: why they miss units, */
+    int64_t *given;                   /* and those that they get. */
     struct plan_round round;
     FILE *files[SECTION_COUNT];
     struct table tables[SECTION_COUNT];
@@ -88,28 +86,29 @@ static struct cell change_cell(const char *name, int64_t change)
                          .is_negative = is_negative};
 }
 
-static const char *number_text(const struct cell *cell, char text[32])
+static bool is_number(const struct cell *cell)
 {
-    snprintf(text, 32, "%s%llu", cell->is_negative ? "-" : "", (unsigned long long)cell->number);
-    return text;
+    return cell->text.data == NULL;
+}
+
+static struct bytes content_of(const struct cell *cell, char room[DECIMAL_SIZE])
+{
+    return is_number(cell) ? decimal(cell->number, cell->is_negative, room) : cell->text;
 }
 
 static void write_cell(FILE *file, const struct cell *cell)
 {
-    char number[32];
-
-    if (cell->text.data == NULL) {
-        fputs(number_text(cell, number), file);
-        return;
-    }
+    char room[DECIMAL_SIZE];
+    struct bytes content = content_of(cell, room);
     bool is_quoted = false;
-    for (size_t i = 0; i < cell->text.size; i++) {
-        is_quoted = is_quoted || strchr(",\"\r\n", cell->text.data[i]) != NULL;
+
+    for (size_t i = 0; i < content.size; i++) {
+        is_quoted = is_quoted || strchr(",\"\r\n", content.data[i]) != NULL;
     }
     fputs(is_quoted ? "\"" : "", file);
-    for (size_t i = 0; i < cell->text.size; i++) {
-        fputs(cell->text.data[i] == '"' ? "\"" : "", file);
-        fputc(cell->text.data[i], file);
+    for (size_t i = 0; i < content.size; i++) {
+        fputs(content.data[i] == '"' ? "\"" : "", file);
+        fputc(content.data[i], file);
     }
     fputs(is_quoted ? "\"" : "", file);
 }
@@ -131,14 +130,14 @@ static void print_object(struct planning *planning, const char *type, const stru
                          size_t count)
 {
     struct buffer *line = &planning->line;
-    char number[32];
+    char room[DECIMAL_SIZE];
 
     line->size = 0;
     json_open(line);
     json_text(line, "t", bytes_from_text(type));
     for (size_t i = 0; i < count; i++) {
-        if (cells[i].text.data == NULL) {
-            json_raw(line, cells[i].name, bytes_from_text(number_text(&cells[i], number)));
+        if (is_number(&cells[i])) {
+            json_raw(line, cells[i].name, content_of(&cells[i], room));
         } else {
             json_text(line, cells[i].name, cells[i].text);
         }
@@ -150,18 +149,14 @@ static void print_object(struct planning *planning, const char *type, const stru
 
 static void add_to_table(struct table *table, const struct cell *cells, size_t count)
 {
-    char number[32];
+    char room[DECIMAL_SIZE];
 
     table->column_count = count;
     for (size_t i = 0; table->cell_count < count; i++) {
         table_cell(table, "%s", cells[i].name);
     }
     for (size_t i = 0; i < count; i++) {
-        if (cells[i].text.data == NULL) {
-            table_cell(table, "%s", number_text(&cells[i], number));
-        } else {
-            table_cell(table, "%.*s", BYTES_ARGS(cells[i].text));
-        }
+        table_cell(table, "%.*s", BYTES_ARGS(content_of(&cells[i], room)));
     }
 }
 
@@ -223,18 +218,6 @@ static void emit_assignment(struct planning *planning, const struct plan_decisio
     emit(planning, SECTION_ASSIGNMENTS, cells, COUNT_OF(cells));
 }
 
-/* Why a need misses units. Lots may have taken from it what the optimum gave. */
-static struct explain_verdict judge(const struct planning *planning, uint32_t number)
-{
-    struct explain_verdict verdict = planning->verdicts[number];
-
-    if (verdict.cause == EXPLAIN_SERVED || (verdict.cause >= EXPLAIN_COMMITTED &&
-                                            planning->served[number] > planning->given[number])) {
-        return (struct explain_verdict){.cause = EXPLAIN_LOT, .offer = NAME_NONE};
-    }
-    return verdict;
-}
-
 static struct bytes id_or_nothing(const struct names *ids, uint32_t number)
 {
     return number == NAME_NONE ? bytes_from_text("") : names_text(ids, number);
@@ -256,7 +239,7 @@ static void emit_unmet(struct planning *planning, uint32_t number)
     if (unmet == 0) {
         return;
     }
-    struct explain_verdict verdict = judge(planning, number);
+    struct explain_verdict verdict = planning->verdicts[number];
     bool is_displacing = verdict.offer != NAME_NONE;
     const struct explain_effect *effect = &verdict.effect;
     const char *why =
@@ -345,7 +328,7 @@ static void print_totals_json(struct planning *planning, uint64_t elapsed_ms)
     json_uint(line, "unmet_needs", planning->counts[SECTION_UNMET]);
     json_uint(line, "unmet", planning->unmet);
     json_uint(line, "scarce", planning->counts[SECTION_PRICES]);
-    json_uint(line, "fragments", planning->round.fragments);
+    json_uint(line, "fragments", plan_lot_work(offline->plan).fragments);
     json_uint(line, "cost", planning->cost);
     json_uint(line, "unit_km", planning->unit_kilometres);
     json_raw(line, "proved", bytes_from_text(offline->cli->options.prove ? "true" : "false"));
@@ -476,10 +459,8 @@ static void explain_needs(struct planning *planning)
     struct progress progress;
 
     planning->verdicts = memory_take((size_t)count + 1, sizeof *planning->verdicts);
-    planning->served = memory_take((size_t)count + 1, sizeof *planning->served);
     progress_start(&progress, offline->cli, "explain", count);
     for (uint32_t i = 0; i < count; i++) {
-        planning->served[i] = flow_sink_served(plan_flow(offline->plan), i);
         planning->verdicts[i] = explain_verdict(offline->plan, taken, i);
         progress_set(&progress, i + 1);
     }
@@ -512,7 +493,6 @@ static void close_planning(struct planning *planning)
     buffer_deinit(&planning->line);
     free(planning->scarcities);
     free(planning->verdicts);
-    free(planning->served);
     free(planning->given);
 }
 

@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "config/config.h"
 #include "maillond/roles.h"
+#include "node/silent_world.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,91 +27,12 @@ struct replay_world {
     char problem[160];
 };
 
-static uint64_t world_now(void *context)
-{
-    (void)context;
-    return 0;
-}
-
-static uint64_t world_space(void *context)
-{
-    (void)context;
-    return UINT64_MAX;
-}
-
-static enum status world_send(void *context, struct bytes peer, struct bytes header,
-                              struct bytes body)
-{
-    (void)context;
-    (void)peer;
-    (void)header;
-    (void)body;
-    return STATUS_NOT_FOUND;
-}
-
-static enum status world_send_parcel(void *context, struct bytes peer, struct parcel *header,
-                                     struct parcel *body)
-{
-    (void)context;
-    (void)peer;
-    (void)header;
-    (void)body;
-    return STATUS_NOT_FOUND;
-}
-
-static struct parcel *world_parcel_make(void *context, struct bytes bytes)
-{
-    (void)context;
-    (void)bytes;
-    return NULL;
-}
-
-static void world_parcel_release(void *context, struct parcel *parcel)
-{
-    (void)context;
-    (void)parcel;
-}
-
-static void world_admit(void *context, const struct registry *registry)
-{
-    (void)context;
-    (void)registry;
-}
-
-static void world_wake_at(void *context, uint64_t time_ms)
-{
-    (void)context;
-    (void)time_ms;
-}
-
 static void world_commit(void *context, struct batch *batch)
 {
     struct replay_world *world = context;
 
     ENSURE(world->pending == NULL);
     world->pending = batch;
-}
-
-static enum status world_read(void *context, uint64_t from, size_t size_max, struct buffer *stored)
-{
-    (void)context;
-    (void)from;
-    (void)size_max;
-    (void)stored;
-    return STATUS_END;
-}
-
-static void world_publish(void *context, struct bytes stored)
-{
-    (void)context;
-    (void)stored;
-}
-
-static void world_ask(void *context, uint32_t upstream, uint64_t from)
-{
-    (void)context;
-    (void)upstream;
-    (void)from;
 }
 
 static void world_fail(void *context, const char *message)
@@ -121,21 +43,31 @@ static void world_fail(void *context, const char *message)
     snprintf(world->problem, sizeof world->problem, "%s", message);
 }
 
+static void differs(struct replay_world *world, uint64_t seq)
+{
+    world->is_different = true;
+    snprintf(world->problem, sizeof world->problem, "entry %llu differs", (unsigned long long)seq);
+}
+
+/* Sets the chain of `made`. A stored entry may be of an older version that says the same. */
 static void compare_entry(struct replay_world *world, struct entry *made)
 {
-    struct entry stored;
-    uint8_t chain[JOURNAL_CHAIN_SIZE];
+    struct entry stored = {0};
+    bool is_stored = !world->is_different && made->seq <= world->own_last;
+    bool is_there = is_stored && journal_read(world->own, &stored) == STATUS_OK;
 
-    entry_chain(world->chain, made, chain);
-    memcpy(world->chain, chain, sizeof chain);
-    if (world->is_different || made->seq > world->own_last) {
+    if (is_there && stored.version < made->version) {
+        made->version = stored.version;
+    }
+    entry_chain(world->chain, made, made->chain);
+    memcpy(world->chain, made->chain, sizeof made->chain);
+    if (!is_stored) {
         return; /* Not decided yet when the journal was left. */
     }
-    if (journal_read(world->own, &stored) != STATUS_OK || stored.seq != made->seq ||
-        memcmp(stored.chain, chain, sizeof chain) != 0 || !bytes_equal(stored.body, made->body)) {
-        world->is_different = true;
-        snprintf(world->problem, sizeof world->problem, "entry %llu differs",
-                 (unsigned long long)made->seq);
+    if (!is_there || stored.seq != made->seq ||
+        memcmp(stored.chain, made->chain, sizeof made->chain) != 0 ||
+        !bytes_equal(stored.body, made->body)) {
+        differs(world, made->seq);
         return;
     }
     world->compared++;
@@ -149,7 +81,6 @@ static void compare_pending(struct replay_world *world, struct stage *stage)
         for (size_t i = 0; i < batch->entry_count; i++) {
             batch->entries[i].body = batch_body(batch, i);
             compare_entry(world, &batch->entries[i]);
-            memcpy(batch->entries[i].chain, world->chain, sizeof world->chain);
         }
         stage_committed(stage, batch, STATUS_OK);
     }
@@ -184,22 +115,7 @@ static enum status run_through(struct replay_world *world, struct stage *stage,
 static enum status replay_role(struct role_instance *instance, struct journal *own,
                                struct journal *upstream, struct replay_world *world)
 {
-    struct world table = {
-        .context = world,
-        .now_ms = world_now,
-        .space_free = world_space,
-        .send = world_send,
-        .send_parcel = world_send_parcel,
-        .parcel_make = world_parcel_make,
-        .parcel_release = world_parcel_release,
-        .admit = world_admit,
-        .wake_at = world_wake_at,
-        .commit = world_commit,
-        .read = world_read,
-        .publish = world_publish,
-        .ask = world_ask,
-        .fail = world_fail,
-    };
+    struct world table = silent_world(world);
     struct stage_options options = {
         .role = instance->role,
         .state = instance->state,
@@ -209,6 +125,8 @@ static enum status replay_role(struct role_instance *instance, struct journal *o
     struct journal_head empty = {.oldest = 1};
     struct stage *stage = NULL;
 
+    table.commit = world_commit;
+    table.fail = world_fail;
     enum status status = journal_reader_open(own, &world->own);
     if (status == STATUS_OK) {
         status = journal_seek(world->own, 1);

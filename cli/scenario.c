@@ -33,8 +33,7 @@ static const struct {
 struct reading {
     const char *file;
     const struct message *message;
-    scenario_row_fn row;
-    void *context;
+    const struct scenario_taker *taker;
     int stopped;
     char *problem;
     bool is_header_bad;
@@ -49,9 +48,7 @@ struct reading {
     union command record;
     struct refusal refusal;
     bool is_refused;
-    struct arena arena;
     struct buffer text;
-    struct buffer body;
 };
 
 static const struct field *field_of_column(const struct message *message, struct bytes name)
@@ -123,7 +120,7 @@ static void take_value(struct reading *reading, struct bytes cell)
                                                 .why = "more cells than the header has columns"};
         }
     } else if (!reading->is_refused &&
-               proto_from_cell(reading->columns[reading->cell], cell, &reading->arena,
+               proto_from_cell(reading->columns[reading->cell], cell, reading->taker->arena,
                                &reading->record, &reading->refusal) != STATUS_OK) {
         reading->is_refused = true;
     }
@@ -159,34 +156,29 @@ static void on_cell(void *data, size_t size, void *context)
 
 static void clear_row(struct reading *reading)
 {
-    arena_reset(&reading->arena);
     reading->text.size = 0;
-    reading->body.size = 0;
     reading->cell = 0;
     reading->has_cells = false;
     reading->is_refused = false;
     proto_clear(reading->message, &reading->record);
 }
 
-/* Checks what only the whole record can tell, encodes, and hands the row over. */
+/* Checks what only the whole record can tell, and hands the row over. */
 static void finish_row(struct reading *reading)
 {
     if (!reading->is_refused &&
         proto_check(reading->message, &reading->record, &reading->refusal) != STATUS_OK) {
         reading->is_refused = true;
     }
-    if (!reading->is_refused) {
-        proto_encode(reading->message, &reading->record, &reading->body);
-    }
     struct scenario_row row = {
         .file = reading->file,
         .line = reading->line,
         .message = reading->message,
-        .body = buffer_view(&reading->body),
+        .record = reading->is_refused ? NULL : &reading->record,
         .refusal = reading->is_refused ? &reading->refusal : NULL,
         .text = buffer_view(&reading->text),
     };
-    reading->stopped = reading->row(reading->context, &row);
+    reading->stopped = reading->taker->row(reading->taker->context, &row);
 }
 
 /* Also called for blank lines, so that lines are counted as an editor does. */
@@ -258,7 +250,7 @@ static void read_json_lines(struct reading *reading, FILE *file, const char *chu
             continue;
         }
         buffer_append(&reading->text, line.data, line.size);
-        reading->is_refused = proto_from_json(reading->message, line, &reading->arena,
+        reading->is_refused = proto_from_json(reading->message, line, reading->taker->arena,
                                               &reading->record, &reading->refusal) != STATUS_OK;
         finish_row(reading);
     }
@@ -324,24 +316,21 @@ static enum status read_file(const char *path, struct reading *reading)
     if (!is_standard) {
         fclose(file);
     }
-    arena_deinit(&reading->arena);
     buffer_deinit(&reading->text);
-    buffer_deinit(&reading->body);
     return status;
 }
 
-enum status scenario_read_file(const char *path, const struct message *message, scenario_row_fn row,
-                               void *context, int *stopped, char problem[256])
+enum status scenario_read_file(const char *path, const struct message *message,
+                               const struct scenario_taker *taker, int *stopped, char problem[256])
 {
-    struct reading reading = {
-        .file = path, .message = message, .row = row, .context = context, .problem = problem};
+    struct reading reading = {.file = path, .message = message, .taker = taker, .problem = problem};
     enum status status = read_file(path, &reading);
 
     *stopped = reading.stopped;
     return status;
 }
 
-enum status scenario_read(const char *directory, scenario_row_fn row, void *context, int *stopped,
+enum status scenario_read(const char *directory, const struct scenario_taker *taker, int *stopped,
                           char problem[256])
 {
     char path[4096];
@@ -353,8 +342,7 @@ enum status scenario_read(const char *directory, scenario_row_fn row, void *cont
         struct reading reading = {
             .file = files[i].file,
             .message = files[i].message,
-            .row = row,
-            .context = context,
+            .taker = taker,
             .problem = problem,
         };
         enum status status = read_file(path, &reading);

@@ -40,7 +40,8 @@ static int verify_role(const struct cli *cli, const char *directory, const char 
         journal_close(journal);
     } else {
         snprintf(report.problem, sizeof report.problem, "cannot be opened: %s",
-                 status_name(status));
+                 status == STATUS_INVALID ? "its format is another, by another version"
+                                          : status_name(status));
     }
     if (cli->is_json) {
         json_open(&line);

@@ -35,18 +35,42 @@ static void print_line(const struct assignment_event *event)
            (unsigned long long)event->kilometres, BYTES_ARGS(event->reason));
 }
 
-static void print_event(const struct watch *watch, const struct maillon_event *event)
+static void print_answer(const struct answer_event *event)
+{
+    printf("%8llu  answer     #%llu  %.*s%s%.*s\n", (unsigned long long)event->seq,
+           (unsigned long long)event->assignment, BYTES_ARGS(event->code),
+           event->why.size == 0 ? "" : ": ", BYTES_ARGS(event->why));
+}
+
+/* An event that does not decode is of a later version: its JSON is all there is to show. */
+static bool print_in_words(const struct maillon_event *event, struct arena *arena)
 {
     struct bytes body = {.data = event->body, .size = event->size};
     struct assignment_event assignment;
+    struct answer_event answer;
     struct refusal refusal;
+
+    if (event->kind == MAILLON_ASSIGNMENT) {
+        bool is_read = proto_decode(&ASSIGNMENT, body, arena, &assignment, &refusal) == STATUS_OK;
+        if (is_read) {
+            print_line(&assignment);
+        }
+        return is_read;
+    }
+    bool is_read = proto_decode(&ANSWER, body, arena, &answer, &refusal) == STATUS_OK;
+    if (is_read) {
+        print_answer(&answer);
+    }
+    return is_read;
+}
+
+static void print_event(const struct watch *watch, const struct maillon_event *event)
+{
     struct arena arena = {0};
     char *json = NULL;
 
-    if (!watch->cli->is_json && event->kind == MAILLON_ASSIGNMENT &&
-        proto_decode(&ASSIGNMENT, body, &arena, &assignment, &refusal) == STATUS_OK) {
-        print_line(&assignment);
-    } else if (maillon_to_json(event->body, event->size, &json) == MAILLON_OK) {
+    bool is_printed = !watch->cli->is_json && print_in_words(event, &arena);
+    if (!is_printed && maillon_to_json(event->body, event->size, &json) == MAILLON_OK) {
         puts(json);
         free(json);
     }

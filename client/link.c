@@ -47,7 +47,9 @@ static int get_option(void *socket, int option)
     int value = 0;
     size_t size = sizeof value;
 
-    ENSURE(zmq_getsockopt(socket, option, &value, &size) == 0);
+    while (zmq_getsockopt(socket, option, &value, &size) != 0) {
+        ENSURE(errno == EINTR);
+    }
     return value;
 }
 
@@ -56,6 +58,17 @@ static void watch(const struct link *link, void *socket, int operation)
     struct epoll_event event = {.events = EPOLLIN};
 
     ENSURE(epoll_ctl(link->epoll, operation, get_option(socket, ZMQ_FD), &event) == 0);
+}
+
+/* Also when signals come in between. */
+static int connect_socket(void *socket, const char *endpoint)
+{
+    int code = 0;
+
+    do {
+        code = zmq_connect(socket, endpoint);
+    } while (code != 0 && errno == EINTR);
+    return code;
 }
 
 /* The monitor is in place before the first connection can be made: it sees them all. */
@@ -74,7 +87,7 @@ static MUST_USE bool open_monitor(struct link *link)
         return false;
     }
     set_option(link->monitor, ZMQ_LINGER, 0);
-    ENSURE(zmq_connect(link->monitor, address) == 0);
+    ENSURE(connect_socket(link->monitor, address) == 0);
     return true;
 }
 
@@ -121,7 +134,7 @@ static enum maillon_status connect_link(struct link *link)
     }
     watch(link, link->socket, EPOLL_CTL_ADD);
     watch(link, link->monitor, EPOLL_CTL_ADD);
-    return zmq_connect(link->socket, link->endpoint) == 0 ? MAILLON_OK : MAILLON_CONFIG;
+    return connect_socket(link->socket, link->endpoint) == 0 ? MAILLON_OK : MAILLON_CONFIG;
 }
 
 /* Also what was made in part. */

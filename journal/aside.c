@@ -40,7 +40,11 @@ enum status aside_make(struct aside *aside, const char *target)
     if (mkdtemp(aside->path) == NULL) {
         return errno == ENOSPC ? STATUS_FULL : STATUS_IO;
     }
-    return chmod(aside->path, DIRECTORY_MODE) == 0 ? STATUS_OK : STATUS_IO;
+    if (chmod(aside->path, DIRECTORY_MODE) != 0) {
+        rmdir(aside->path);
+        return STATUS_IO;
+    }
+    return STATUS_OK;
 }
 
 static enum status sync_path(const char *path, int flags)

@@ -11,7 +11,7 @@
 #include <lmdb.h>
 #include <pthread.h>
 
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2
 #define KEY_SIZE 12   /* Of the log: partition and number, big-endian. */
 #define HEAD_SIZE 64  /* What stands before the body of a stored entry. */
 #define FRAME_SIZE 12 /* Size and number, in front of a value that travels. */
@@ -96,6 +96,12 @@ MUST_USE enum status decode_row(const MDB_val *key, const MDB_val *stored, struc
 
 /* verify.c: the log holds what meta says, no more and no less, by count and by both ends. */
 MUST_USE enum status check_bounds(struct journal_reader *reader, const char **problem);
+
+/* verify.c: every row checks, is found by its key, and is counted; `report` says what is not. */
+MUST_USE enum status check_rows(struct journal_reader *reader, struct journal_report *report);
+
+/* verify.c: the root in view is the newest one, whole. */
+MUST_USE enum status check_roots(struct journal_reader *reader);
 
 /* aside.c: a directory is made beside its place and moved there when it is complete and on disk,
  * so that a half made one is never found. */

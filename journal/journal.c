@@ -212,16 +212,12 @@ static void measure_store(struct journal *journal)
     journal->page_count_max = info.me_mapsize / stat.ms_psize;
 }
 
-static enum status check_tail(struct journal *journal)
+static enum status check_tail(struct journal_reader *reader)
 {
-    struct journal_reader *reader = NULL;
     const char *problem = NULL;
     struct entry entry;
-    enum status status = journal_reader_open(journal, &reader);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    status = check_bounds(reader, &problem);
+    enum status status = check_bounds(reader, &problem);
+
     if (status == STATUS_OK) {
         uint64_t last = reader->meta.head.last;
         uint64_t from = last > TAIL_COUNT ? last - TAIL_COUNT + 1 : 1;
@@ -230,8 +226,27 @@ static enum status check_tail(struct journal *journal)
     while (status == STATUS_OK) {
         status = journal_read(reader, &entry);
     }
-    journal_reader_close(reader);
     return status == STATUS_END ? STATUS_OK : status;
+}
+
+/* What a process is about to rely on: the roots, the end of the feed, every row. */
+static enum status check_stored(struct journal *journal)
+{
+    struct journal_reader *reader = NULL;
+    struct journal_report report = {0};
+    enum status status = journal_reader_open(journal, &reader);
+
+    if (status == STATUS_OK) {
+        status = check_roots(reader);
+    }
+    if (status == STATUS_OK) {
+        status = check_tail(reader);
+    }
+    if (status == STATUS_OK) {
+        status = check_rows(reader, &report);
+    }
+    journal_reader_close(reader);
+    return status;
 }
 
 /* What a storage error left behind is found out here: readers that died are forgotten, room
@@ -276,7 +291,7 @@ static enum status open_all(struct journal *journal, const struct journal_option
     if (options->read_only) {
         return STATUS_OK; /* Damage must not keep journal_verify from telling where it is. */
     }
-    status = check_tail(journal);
+    status = check_stored(journal);
     return status == STATUS_OK ? prepare_writing(journal) : status;
 }
 

@@ -166,9 +166,16 @@ struct journal_space {
     uint64_t used; /* Without the pages that trimming freed. */
     uint64_t size_max;
     uint64_t disk_free;
+    uint64_t held;              /* Pages that are free but for the oldest reader. */
+    int holder;                 /* The process of that reader, 0 for none. */
     uint64_t oldest_reader_age; /* In transactions. */
 };
 MUST_USE enum status journal_space(struct journal *journal, struct journal_space *space);
+
+/* Ends (SIGKILL) the holder when it is another process, and holds back more than an eighth of the
+ * map or than the disk has left: a reader that stands still would otherwise fill both. True when
+ * it was ended; the next journal_space forgets it. */
+bool journal_evict(const struct journal_space *space);
 
 /* Gives the pages of the file that the process has mapped back to the kernel. They stay in its
  * cache and come back when they are read. Any thread may call it at any time. */

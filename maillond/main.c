@@ -254,6 +254,7 @@ static int run_instance(struct program *program, const struct role_instance *ins
         (size < 0 || (size_t)size >= sizeof endpoint ||
          config_endpoint(config, program->role, configured) != STATUS_OK)) {
         log_error("the role's endpoint is too long");
+        role_close(instance);
         return PROCESS_CONFIG;
     }
     bool has_second = instance->has_clients && strcmp(endpoint, configured) != 0;
@@ -293,9 +294,7 @@ static int run_role(struct program *program)
         fprintf(stderr, "maillond: there is no role \"%s\"; see --help\n", program->role);
         return PROCESS_USAGE;
     }
-    int code = run_instance(program, &instance);
-    role_close(&instance);
-    return code;
+    return run_instance(program, &instance);
 }
 
 static void tell_ready(void *context)

@@ -94,37 +94,16 @@ static void *open_dispatch(const struct config *config)
     return dispatch;
 }
 
-static void close_gateway(void *state)
-{
-    gateway_close(state);
-}
-
-static void close_match(void *state)
-{
-    match_worker_close(state);
-}
-
-static void close_allocate(void *state)
-{
-    allocate_close(state);
-}
-
-static void close_dispatch(void *state)
-{
-    dispatch_close(state);
-}
-
 static const struct {
     const struct role *role;
     const char *upstream, *watched;
     bool has_clients;
     void *(*open)(const struct config *config);
-    void (*close)(void *state);
 } ROLES[ROLE_COUNT] = {
-    {&gateway_role, NULL, NULL, true, open_gateway, close_gateway},
-    {&match_role, "gateway", NULL, false, open_match, close_match},
-    {&allocate_role, "match", NULL, false, open_allocate, close_allocate},
-    {&dispatch_role, "allocate", "gateway", true, open_dispatch, close_dispatch},
+    {&gateway_role, NULL, NULL, true, open_gateway},
+    {&match_role, "gateway", NULL, false, open_match},
+    {&allocate_role, "match", NULL, false, open_allocate},
+    {&dispatch_role, "allocate", "gateway", true, open_dispatch},
 };
 
 bool role_open(const char *name, const struct config *config, struct role_instance *instance)
@@ -139,7 +118,6 @@ bool role_open(const char *name, const struct config *config, struct role_instan
                 .watched = ROLES[i].watched,
                 .has_clients = ROLES[i].has_clients,
                 .keep_entries = is_last ? config->dispatch.keep_events : 0,
-                .close = ROLES[i].close,
             };
             return true;
         }
@@ -147,7 +125,7 @@ bool role_open(const char *name, const struct config *config, struct role_instan
     return false;
 }
 
-void role_close(struct role_instance *instance)
+void role_close(const struct role_instance *instance)
 {
-    instance->close(instance->state);
+    instance->role->close(instance->state);
 }

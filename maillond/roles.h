@@ -18,12 +18,11 @@ struct role_instance {
     const char *watched;  /* Whose feed it reads for keys; NULL for none. */
     bool has_clients;
     uint64_t keep_entries; /* 0: all. */
-    void (*close)(void *state);
 };
 
 /* Makes the state of a role. False when there is no role of that name. The caller owns
  * `*instance` (role_close). */
 bool role_open(const char *name, const struct config *config, struct role_instance *instance);
-void role_close(struct role_instance *instance);
+void role_close(const struct role_instance *instance);
 
 #endif

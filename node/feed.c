@@ -110,9 +110,9 @@ struct follower {
     struct follower_figures figures;
 };
 
-static void tell_head(struct follower *follower, struct journal_head head)
+static void tell_head(struct follower *follower, struct journal_head head, uint64_t from)
 {
-    follower->events.head(follower->events.context, &head);
+    follower->events.head(follower->events.context, &head, from);
 }
 
 static void take_head(struct follower *follower, struct bytes body)
@@ -125,7 +125,8 @@ static void take_head(struct follower *follower, struct bytes body)
         return;
     }
     tell_head(follower,
-              (struct journal_head){.epoch = head.epoch, .oldest = head.oldest, .last = head.last});
+              (struct journal_head){.epoch = head.epoch, .oldest = head.oldest, .last = head.last},
+              0);
 }
 
 static void on_feed(void *context, const struct port_message *message)
@@ -144,15 +145,15 @@ static void on_feed(void *context, const struct port_message *message)
 }
 
 static bool decode_entries(struct follower *follower, const struct port_message *message,
-                           struct entries *entries)
+                           struct header *header, struct entries *entries)
 {
-    struct header header;
     struct refusal refusal;
 
     return message->count == 2 &&
-           proto_decode(&HEADER, message->frames[0], &follower->arena, &header, &refusal) ==
+           proto_decode(&HEADER, message->frames[0], &follower->arena, header, &refusal) ==
                STATUS_OK &&
-           bytes_equal(header.type, bytes_from_text(ENTRIES.name)) &&
+           bytes_equal(header->type, bytes_from_text(ENTRIES.name)) &&
+           header->id.size == sizeof(uint64_t) &&
            proto_decode(&ENTRIES, message->frames[1], &follower->arena, entries, &refusal) ==
                STATUS_OK;
 }
@@ -160,18 +161,20 @@ static bool decode_entries(struct follower *follower, const struct port_message 
 static void on_control(void *context, const struct port_message *message)
 {
     struct follower *follower = context;
+    struct header header;
     struct entries entries;
 
     arena_reset(&follower->arena);
-    if (!decode_entries(follower, message, &entries)) {
+    if (!decode_entries(follower, message, &header, &entries)) {
         follower->figures.malformed++;
         return;
     }
     follower->figures.replays++;
     follower->figures.replay_bytes += entries.data.size;
-    tell_head(follower, (struct journal_head){.epoch = entries.epoch,
-                                              .oldest = entries.oldest,
-                                              .last = entries.last});
+    tell_head(follower,
+              (struct journal_head){
+                  .epoch = entries.epoch, .oldest = entries.oldest, .last = entries.last},
+              load_u64(header.id.data));
     follower->events.entries(follower->events.context, entries.data);
 }
 
@@ -257,12 +260,15 @@ void follower_ask(struct follower *follower, uint64_t from)
 
 void follower_tick(struct follower *follower)
 {
-    struct header header = {.version = PROTO_VERSION, .type = bytes_from_text(REPLAY.name)};
+    uint8_t id[sizeof follower->wanted];
+    struct header header = {
+        .version = PROTO_VERSION, .type = bytes_from_text(REPLAY.name), .id = {id, sizeof id}};
     struct replay replay = {.from = follower->wanted, .size_max = REPLAY_SIZE};
 
     if (follower->wanted == 0) {
         return;
     }
+    store_u64(id, follower->wanted);
     follower->header.size = 0;
     follower->body.size = 0;
     proto_encode(&HEADER, &header, &follower->header);

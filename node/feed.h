@@ -7,6 +7,8 @@
  *     RUN/ROLE.feed     PUB     [u32 BE partition] ["e"] [entries in stored form]
  *                               [u32 BE partition] ["h"] ["head" message]
  *     RUN/ROLE.control  ROUTER  [header "replay"] ["replay"] -> [header "entries"] ["entries"]
+ *
+ * The id in the header of a replay is the entry asked for, u64.
  */
 #ifndef NODE_FEED_H
 #define NODE_FEED_H
@@ -35,7 +37,8 @@ struct follower;
 
 struct follower_events {
     void *context;
-    void (*head)(void *context, const struct journal_head *head);
+    /* `from`: it came with the answer to an ask for this entry; 0: by itself. */
+    void (*head)(void *context, const struct journal_head *head, uint64_t from);
     void (*entries)(void *context, struct bytes stored); /* Borrowed; unchecked. */
 };
 

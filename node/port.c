@@ -374,15 +374,26 @@ void port_resume(struct port *port)
     port->is_paused = false;
 }
 
+/* The status is that of the call just made. */
+static enum status close_unsent(zmq_msg_t *part)
+{
+    enum status status = status_from_errno(zmq_errno());
+
+    ENSURE(zmq_msg_close(part) == 0);
+    return status;
+}
+
 /* Takes `part`: it is sent or closed. */
 static enum status send_part(struct port *port, zmq_msg_t *part, bool has_more)
 {
-    if (zmq_msg_send(part, port->socket, ZMQ_DONTWAIT | (has_more ? ZMQ_SNDMORE : 0)) >= 0) {
-        return STATUS_OK;
+    int flags = ZMQ_DONTWAIT | (has_more ? ZMQ_SNDMORE : 0);
+
+    while (zmq_msg_send(part, port->socket, flags) < 0) {
+        if (zmq_errno() != EINTR) {
+            return close_unsent(part);
+        }
     }
-    enum status status = status_from_errno(zmq_errno());
-    ENSURE(zmq_msg_close(part) == 0);
-    return status;
+    return STATUS_OK;
 }
 
 static enum status count_sent(struct port *port, enum status status)

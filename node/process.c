@@ -280,12 +280,12 @@ static void on_client(void *context, const struct port_message *message)
     pace(process);
 }
 
-static void on_upstream_head(void *context, const struct journal_head *head)
+static void on_upstream_head(void *context, const struct journal_head *head, uint64_t from)
 {
     struct process *process = context;
 
     if (!process->is_over) {
-        stage_upstream_head(process->stage, 0, head);
+        stage_upstream_head(process->stage, 0, head, from);
     }
 }
 
@@ -299,10 +299,11 @@ static void on_upstream_entries(void *context, struct bytes stored)
     }
 }
 
-static void on_watched_head(void *context, const struct journal_head *head)
+static void on_watched_head(void *context, const struct journal_head *head, uint64_t from)
 {
     struct process *process = context;
 
+    (void)from;
     if (!process->is_over) {
         watch_head(&process->watch, head);
     }
@@ -442,6 +443,10 @@ static void look_at_space(struct process *process)
         log_warn("the journal's space is not known", LOG_STATUS(status));
         return;
     }
+    if (journal_evict(&process->space)) {
+        log_warn("a reader of the journal stood still and held room back: it was ended",
+                 LOG_INT("pid", process->space.holder), LOG_UINT("held", process->space.held));
+    }
     if (process->space.used / SPACE_WARN_PERCENT > process->space.size_max / 100) {
         log_warn("the journal is filling up: enlarge journal.map_size_gb or keep fewer entries",
                  LOG_UINT("used", process->space.used),
@@ -576,6 +581,9 @@ static int exit_of(enum status status)
 
 static const char *journal_advice(enum status status)
 {
+    if (status == STATUS_INVALID) {
+        return "its format is another: another version wrote it, or it is another partition's";
+    }
     switch (exit_of(status)) {
     case PROCESS_BAD_DATA:
         return "it is damaged: run 'maillon verify', then restore a backup";
@@ -832,6 +840,13 @@ static enum status start(struct process *process)
 }
 
 /* The commit thread goes first: it writes to the journal and reads the stage's batch. */
+static void close_role(const struct process_options *options)
+{
+    if (options->role->close != NULL) {
+        options->role->close(options->state);
+    }
+}
+
 static void close_all(struct process *process)
 {
     committer_close(process->committer);
@@ -843,6 +858,7 @@ static void close_all(struct process *process)
     follower_close(process->watcher);
     feed_close(process->feed);
     stage_close(process->stage);
+    close_role(&process->options); /* It gives back what it had from the world. */
     journal_reader_close(process->reader);
     journal_close(process->journal);
     buffer_deinit(&process->answer);
@@ -860,6 +876,7 @@ int process_run(const struct process_options *options)
     enum status status = loop_open(&process.loop);
     if (status != STATUS_OK) {
         log_error("the loop does not start", LOG_STATUS(status));
+        close_role(options);
         return PROCESS_OS;
     }
     status = start(&process);

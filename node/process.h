@@ -22,7 +22,7 @@ enum process_exit {
 
 struct process_options {
     const struct role *role;
-    void *state;                 /* The role's. */
+    void *state;                 /* The role's, whose `close` ends it while the world is there. */
     const char *journal_path;    /* Its parent must exist. */
     const char *run_path;        /* An existing directory for sockets. */
     const char *client_endpoint; /* For this machine. NULL: the role has no clients. */

@@ -4,34 +4,45 @@
  * Two batches take turns: `open` collects while `committing` is the world's. The rows of
  * the stage itself say where it stands:
  *
- *     "cursor"      u64 upstream epoch, u64 last upstream entry stepped   (every commit)
- *     "checkpoint"  u64 last own entry, u64 last upstream entry           (every checkpoint)
+ *     "cursor"      u64 upstream epoch, u64 last upstream entry stepped, its chain  (every commit)
+ *     "checkpoint"  u64 last own entry, u64 last upstream entry, its chain    (every checkpoint)
+ *     "version"     u64 version of the program that wrote the rows            (every checkpoint)
  *
- * Recovery steps the upstream entries from the checkpoint to the cursor once more. Each
- * step appends to `open` as always; what it appended is then compared with the own
- * feed and cut off again.
+ * Each upstream entry must carry the chain of the one before it: a feed that went on from somewhere
+ * else, as that of a second gateway over a copy of the journal does, ends the stage. Recovery steps
+ * the upstream entries from the checkpoint to the cursor once more. Each step appends to `open` as
+ * always; what it appended is then compared with the own feed and cut off again.
  */
 #include "node/stage.h"
 
 #include "core/base/mutant.h"
+#include "node/expected.h"
 #include "proto/messages.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define ASK_AGAIN_MS 1000
-#define SHORT_MS_MAX 1000     /* A head that entries overtook on another socket is not older. */
+#define SHORT_MS_MAX 1000     /* What a commit made durable may not be told yet. */
 #define CURSOR_COMMIT_MS 1000 /* A cursor that moved without own entries is saved this late. */
-#define READ_SIZE ((size_t)256 * 1024)
 #define PUBLISH_SIZE ((size_t)64 * 1024)
 #define REPLAY_SIZE_MAX ((uint64_t)512 * 1024)
 #define COUNTER_COUNT_MAX 64
 #define COMMAND_ROOM COMMANDS_PER_SUBMIT_MAX /* What one client message may append. */
 #define GROUP_COUNT_MAX 256 /* Entries that a source lets the others decide on at once. */
 #define STEP_MS_MAX 20      /* Then the loop has its turn. */
+#define PLACE_SIZE (16 + JOURNAL_CHAIN_SIZE)
+
+static const char BRANCH[] = "the upstream feed went on from other entries than those taken in: "
+                             "restore the journals together";
+static const char DIFFERENT[] = "replay gives other entries than the journal holds: "
+                                "it is damaged, or another version wrote it; verify it";
+static const char NEWER[] = "a newer version of the program wrote entries or rows that this one "
+                            "would have to guess at: start that version again";
 
 static const struct bytes cursor_key = {(const uint8_t *)"cursor", 6};
 static const struct bytes checkpoint_key = {(const uint8_t *)"checkpoint", 10};
+static const struct bytes version_key = {(const uint8_t *)"version", 7};
 
 enum stage_state {
     STAGE_LOADING,
@@ -47,7 +58,8 @@ struct upstream {
     uint64_t next;       /* The entry to step next. */
     uint64_t last_known; /* It has at least this many. */
     uint64_t asked_ms;   /* When a replay was last asked for, 0: none is under way. */
-    uint64_t short_ms;   /* Since when its head lies before what was taken in, 0: it does not. */
+    uint64_t short_ms;   /* Since when it says that it lost entries, 0: it does not. */
+    uint8_t chain[JOURNAL_CHAIN_SIZE]; /* Of the entry before `next`. */
 };
 
 struct effects {
@@ -71,22 +83,21 @@ struct stage {
     struct upstream upstream;
     struct batch batches[2];
     struct batch *open;
-    struct batch *committing;  /* NULL when the world has none. */
-    uint64_t next_seq;         /* Of the next own entry. */
-    uint64_t range_first;      /* First upstream entry not decided on yet. */
-    uint64_t checkpoint_own;   /* As of the last checkpoint, also one under way. */
-    uint64_t checkpoint_taken; /* Upstream entries. */
-    uint64_t cursor_saved;     /* As of the last batch handed over. */
-    uint64_t cursor_durable;   /* As of the last commit. */
-    uint64_t committed_ms;     /* When that was. */
-    uint64_t recover_until;    /* The cursor to reach before going live. */
-    uint64_t compare_next;     /* The own entry that recovery must produce next. */
-    uint64_t settled_seq;      /* Source: the last entry so far that settles. */
-    uint64_t source_ms;        /* Source: the time of the last entry. */
-    struct buffer inbox;       /* Upstream entries that wait for their turn, in stored form. */
+    struct batch *committing;                  /* NULL when the world has none. */
+    uint64_t next_seq;                         /* Of the next own entry. */
+    uint64_t range_first;                      /* First upstream entry not decided on yet. */
+    uint64_t checkpoint_own;                   /* As of the last checkpoint, also one under way. */
+    uint64_t checkpoint_taken;                 /* Upstream entries. */
+    uint64_t cursor_saved;                     /* As of the last batch handed over. */
+    uint64_t cursor_durable;                   /* As of the last commit. */
+    uint64_t committed_ms;                     /* When that was. */
+    uint64_t recover_until;                    /* The cursor to reach before going live, */
+    uint8_t recover_chain[JOURNAL_CHAIN_SIZE]; /* and the chain to meet there. */
+    uint64_t settled_seq;                      /* Source: the last entry so far that settles. */
+    uint64_t source_ms;                        /* Source: the time of the last entry. */
+    struct buffer inbox; /* Upstream entries that wait for their turn, in stored form. */
     struct bytes inbox_left;
-    struct buffer expected; /* Own entries from compare_next on, in stored form. */
-    struct bytes expected_left;
+    struct expected expected; /* What recovery must produce next. */
     struct buffer scratch;
 };
 
@@ -109,7 +120,7 @@ void effect_append(struct effects *effects, uint16_t kind, struct bytes body)
         .seq = stage->next_seq++,
         .time_ms = cause != NULL ? cause->time_ms : source_time_ms(stage),
         .kind = kind,
-        .version = PROTO_VERSION,
+        .version = stage->options.role->version,
         .cause_first = cause != NULL ? stage->range_first : 0,
         .cause_last = cause != NULL ? cause->seq : 0,
         .body = body,
@@ -176,13 +187,23 @@ static bool has_room(const struct stage *stage)
            stage->open->bodies.size < STAGE_BATCH_SIZE_MAX / 2;
 }
 
-static void put_pair_row(struct batch *batch, struct bytes key, uint64_t first, uint64_t second)
+/* Two numbers, and the chain of the last upstream entry stepped. */
+static void put_place_row(struct stage *stage, struct bytes key, uint64_t first, uint64_t second)
 {
-    uint8_t value[16];
+    uint8_t value[PLACE_SIZE];
 
     store_u64(value, first);
     store_u64(value + 8, second);
-    batch_put_row(batch, STAGE_ROW_TABLE, key, (struct bytes){value, sizeof value});
+    memcpy(value + 16, stage->upstream.chain, JOURNAL_CHAIN_SIZE);
+    batch_put_row(stage->open, STAGE_ROW_TABLE, key, (struct bytes){value, sizeof value});
+}
+
+static void put_version_row(struct stage *stage)
+{
+    uint8_t value[8];
+
+    store_u64(value, stage->options.role->version);
+    batch_put_row(stage->open, STAGE_ROW_TABLE, version_key, (struct bytes){value, sizeof value});
 }
 
 static void ask(struct stage *stage)
@@ -230,7 +251,8 @@ static void add_checkpoint(struct stage *stage)
     stage->checkpoint_own = stage->next_seq - 1;
     stage->checkpoint_taken = stage->upstream.next - 1;
     stage->checkpoint_taken -= MUTANT(13) && stage->checkpoint_taken > 0;
-    put_pair_row(batch, checkpoint_key, stage->checkpoint_own, stage->checkpoint_taken);
+    put_place_row(stage, checkpoint_key, stage->checkpoint_own, stage->checkpoint_taken);
+    put_version_row(stage);
     batch->is_checkpoint = true;
 }
 
@@ -278,7 +300,7 @@ static void hand_over(struct stage *stage)
     add_trim(stage);
     stage->cursor_saved = stage->upstream.next - 1;
     stage->committed_ms = now_ms(stage);
-    put_pair_row(batch, cursor_key, stage->upstream.epoch, stage->cursor_saved - MUTANT(9));
+    put_place_row(stage, cursor_key, stage->upstream.epoch, stage->cursor_saved - MUTANT(9));
 
     stage->committing = batch;
     stage->open = batch == &stage->batches[0] ? &stage->batches[1] : &stage->batches[0];
@@ -345,45 +367,19 @@ void stage_committed(struct stage *stage, struct batch *batch, enum status statu
 
 /* --- Recovery: what comes out again must be what is stored ---------------------------- */
 
-static bool is_same_entry(const struct entry *made, struct bytes made_body,
-                          const struct entry *stored)
+static bool is_readable(const struct stage *stage, const struct entry *entry)
 {
-    return made->seq == stored->seq && made->time_ms == stored->time_ms &&
-           made->kind == stored->kind && made->version == stored->version &&
-           made->flags == stored->flags && made->cause_first == stored->cause_first &&
-           made->cause_last == stored->cause_last && bytes_equal(made_body, stored->body);
-}
-
-/* The next own entry, read ahead in pieces. Borrowed until the next call. */
-static enum status next_expected(struct stage *stage, struct entry *entry)
-{
-    const struct world *world = world_of(stage);
-
-    if (stage->expected_left.size == 0) {
-        stage->expected.size = 0;
-        enum status status =
-            world->read(world->context, stage->compare_next, READ_SIZE, &stage->expected);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        stage->expected_left = buffer_view(&stage->expected);
-    }
-    return entry_load(&stage->expected_left, entry);
+    return entry->version <= stage->options.role->version || MUTANT(37);
 }
 
 static void compare_open(struct stage *stage)
 {
-    struct entry stored;
+    enum expected_outcome outcome = expected_meets(&stage->expected, world_of(stage), stage->open,
+                                                   stage->head.last, stage->options.role->version);
 
-    for (size_t i = 0; i < stage->open->entry_count; i++) {
-        if (stage->compare_next > stage->head.last || next_expected(stage, &stored) != STATUS_OK ||
-            (!is_same_entry(&stage->open->entries[i], batch_body(stage->open, i), &stored) &&
-             !MUTANT(14))) {
-            fail(stage, "replay gives other entries than the journal holds: "
-                        "it is damaged, or another version wrote it; verify it");
-            return;
-        }
-        stage->compare_next++;
+    if (outcome != EXPECTED_MET) {
+        fail(stage, outcome == EXPECTED_NEWER ? NEWER : DIFFERENT);
+        return;
     }
     batch_cut(stage->open, 0);
 }
@@ -392,11 +388,11 @@ static void go_live(struct stage *stage)
 {
     const struct role *role = stage->options.role;
 
-    if (!role->is_source && stage->compare_next != stage->head.last + 1) {
+    if (!role->is_source && stage->expected.next != stage->head.last + 1) {
         fail(stage, "replay gives fewer entries than the journal holds: verify it");
         return;
     }
-    buffer_deinit(&stage->expected);
+    expected_deinit(&stage->expected);
     stage->state = STAGE_LIVE;
     stage->committed_ms = now_ms(stage);
     stage_wake(stage, stage->committed_ms);
@@ -415,6 +411,7 @@ static void step(struct stage *stage, const struct entry *entry)
     }
     role->step(stage->options.state, 0, entry, &effects);
     stage->upstream.next = entry->seq + 1;
+    memcpy(stage->upstream.chain, entry->chain, sizeof entry->chain);
     if (stage->open->entry_count > before && (entry->flags & ENTRY_SETTLES) != 0) {
         stage->open->entries[stage->open->entry_count - 1].flags |= ENTRY_SETTLES;
     }
@@ -423,15 +420,44 @@ static void step(struct stage *stage, const struct entry *entry)
     }
 }
 
+/* Ends the stage when the entry is not one that it may step. */
+static bool check_entry(struct stage *stage, const struct entry *entry)
+{
+    if (!entry_follows(stage->upstream.chain, entry) && !MUTANT(36)) {
+        fail(stage, BRANCH);
+        return false;
+    }
+    if (!is_readable(stage, entry)) {
+        fail(stage, NEWER);
+        return false;
+    }
+    return true;
+}
+
+/* Behind an entry that was stepped before. */
+static void recover(struct stage *stage)
+{
+    compare_open(stage);
+    if (stage->state != STAGE_RECOVERING || stage->upstream.next <= stage->recover_until) {
+        return;
+    }
+    if (memcmp(stage->upstream.chain, stage->recover_chain, JOURNAL_CHAIN_SIZE) != 0 &&
+        !MUTANT(36)) {
+        fail(stage, BRANCH);
+        return;
+    }
+    go_live(stage);
+}
+
 static void take(struct stage *stage, const struct entry *entry)
 {
+    if (!check_entry(stage, entry)) {
+        return;
+    }
     step(stage, entry);
     stage->upstream.asked_ms = 0;
     if (stage->state == STAGE_RECOVERING) {
-        compare_open(stage);
-        if (stage->state == STAGE_RECOVERING && stage->upstream.next > stage->recover_until) {
-            go_live(stage);
-        }
+        recover(stage);
     }
 }
 
@@ -489,14 +515,15 @@ void stage_entries(struct stage *stage, uint32_t upstream, struct bytes stored)
     work_off(stage);
 }
 
-/* Whether the upstream feed ends before what was taken in of it, and goes on to say so: entries and
- * heads come by two sockets, so one such head may only be late. */
-static bool is_shorter(struct stage *stage, uint64_t last)
+/* Whether the upstream feed has lost what was taken in of it, and goes on to say so. Entries
+ * overtake heads, by any time, on their way here: only an answer says that nothing came behind what
+ * had been taken in when it was asked for. */
+static bool is_shorter(struct stage *stage, uint64_t last, uint64_t from)
 {
     struct upstream *upstream = &stage->upstream;
 
-    if (last >= max_u64(upstream->next - 1, stage->recover_until)) {
-        upstream->short_ms = 0;
+    if (last + 1 >= from && last >= stage->recover_until) {
+        upstream->short_ms = last + 1 >= upstream->next ? 0 : upstream->short_ms;
         return false;
     }
     if (upstream->short_ms == 0) {
@@ -505,7 +532,8 @@ static bool is_shorter(struct stage *stage, uint64_t last)
     return now_ms(stage) >= upstream->short_ms + SHORT_MS_MAX;
 }
 
-void stage_upstream_head(struct stage *stage, uint32_t upstream, const struct journal_head *head)
+void stage_upstream_head(struct stage *stage, uint32_t upstream, const struct journal_head *head,
+                         uint64_t from)
 {
     ENSURE(upstream == 0);
     if (!is_stepping(stage)) {
@@ -522,9 +550,12 @@ void stage_upstream_head(struct stage *stage, uint32_t upstream, const struct jo
         fail(stage, "upstream no longer keeps the entries needed here: restore from a backup");
         return;
     }
-    if (is_shorter(stage, head->last)) {
+    if (is_shorter(stage, head->last, from)) {
         fail(stage, "the upstream journal is shorter than it was: restore them together");
         return;
+    }
+    if (head->last + 1 < stage->upstream.next) {
+        ask(stage); /* It may be late, or true. */
     }
     stage->upstream.last_known = max_u64(stage->upstream.last_known, head->last);
 }
@@ -572,6 +603,7 @@ void stage_wake(struct stage *stage, uint64_t now)
 enum status stage_open(const struct stage_options *options, struct stage **stage)
 {
     ENSURE(options->checkpoint_entries > 0);
+    ENSURE(options->role->version > 0);
     struct stage *opened = memory_take(1, sizeof *opened);
 
     opened->options = *options;
@@ -588,7 +620,7 @@ void stage_close(struct stage *stage)
     }
     batch_deinit(&stage->batches[0]);
     batch_deinit(&stage->batches[1]);
-    buffer_deinit(&stage->expected);
+    expected_deinit(&stage->expected);
     buffer_deinit(&stage->inbox);
     buffer_deinit(&stage->scratch);
     free(stage);
@@ -596,7 +628,13 @@ void stage_close(struct stage *stage)
 
 static enum status load_own_row(struct stage *stage, struct bytes key, struct bytes value)
 {
-    if (value.size != 16) {
+    if (bytes_equal(key, version_key) && value.size == 8) {
+        if (load_u64(value.data) > stage->options.role->version && !MUTANT(37)) {
+            fail(stage, NEWER);
+        }
+        return STATUS_OK;
+    }
+    if (value.size != PLACE_SIZE) {
         return STATUS_CORRUPT;
     }
     uint64_t first = load_u64(value.data);
@@ -605,9 +643,11 @@ static enum status load_own_row(struct stage *stage, struct bytes key, struct by
     if (bytes_equal(key, cursor_key)) {
         stage->upstream.epoch = first;
         stage->cursor_saved = second;
+        memcpy(stage->recover_chain, value.data + 16, JOURNAL_CHAIN_SIZE);
     } else if (bytes_equal(key, checkpoint_key)) {
         stage->checkpoint_own = first;
         stage->checkpoint_taken = second;
+        memcpy(stage->upstream.chain, value.data + 16, JOURNAL_CHAIN_SIZE);
     } else {
         return STATUS_CORRUPT;
     }
@@ -616,6 +656,9 @@ static enum status load_own_row(struct stage *stage, struct bytes key, struct by
 
 enum status stage_load_row(struct stage *stage, uint8_t table, struct bytes key, struct bytes value)
 {
+    if (stage->state == STAGE_FAILED) {
+        return STATUS_OK; /* The world knows why; rows of a newer version are not looked at. */
+    }
     ENSURE(stage->state == STAGE_LOADING);
     if (table == STAGE_ROW_TABLE) {
         return load_own_row(stage, key, value);
@@ -629,9 +672,13 @@ static enum status restore_source(struct stage *stage)
     const struct role *role = stage->options.role;
     struct entry entry;
 
-    stage->compare_next = min_u64(stage->checkpoint_own + 1, max_u64(stage->head.last, 1));
-    for (; stage->compare_next <= stage->head.last; stage->compare_next++) {
-        enum status status = next_expected(stage, &entry);
+    stage->expected.next = min_u64(stage->checkpoint_own + 1, max_u64(stage->head.last, 1));
+    for (; stage->expected.next <= stage->head.last; stage->expected.next++) {
+        enum status status = expected_read(&stage->expected, world_of(stage), &entry);
+        if (status == STATUS_OK && !is_readable(stage, &entry)) {
+            fail(stage, NEWER);
+            return STATUS_OK;
+        }
         if (status == STATUS_OK && entry.seq > stage->checkpoint_own) {
             status = role->restore(stage->options.state, &entry);
         }
@@ -649,13 +696,16 @@ enum status stage_begin(struct stage *stage, const struct journal_head *head)
 {
     const struct role *role = stage->options.role;
 
+    if (stage->state == STAGE_FAILED) {
+        return STATUS_OK;
+    }
     ENSURE(stage->state == STAGE_LOADING);
     if (stage->checkpoint_own > head->last || stage->checkpoint_taken > stage->cursor_saved) {
         return STATUS_CORRUPT;
     }
     stage->head = *head;
     stage->next_seq = stage->checkpoint_own + 1;
-    stage->compare_next = stage->checkpoint_own + 1;
+    stage->expected.next = stage->checkpoint_own + 1;
     stage->upstream.next = stage->checkpoint_taken + 1;
     stage->recover_until = stage->cursor_saved;
     stage->cursor_durable = stage->cursor_saved;
@@ -663,7 +713,7 @@ enum status stage_begin(struct stage *stage, const struct journal_head *head)
     if (status == STATUS_OK && role->is_source) {
         status = restore_source(stage);
     }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK || stage->state == STAGE_FAILED) {
         return status;
     }
     stage->state = STAGE_RECOVERING;

@@ -11,6 +11,10 @@
  * restart the rows are loaded, and the entries between checkpoint and cursor are
  * stepped again in silence; what comes out must equal the own feed, byte by byte.
  *
+ * An upstream entry must follow the one stepped before it by its chain, and be of a version that
+ * the role knows; so must the own rows. Anything else ends the stage with a message: it does not
+ * guess.
+ *
  * The stage touches nothing but its world: it runs in the simulator unchanged.
  */
 #ifndef NODE_STAGE_H
@@ -23,6 +27,10 @@
 #define STAGE_BATCH_ENTRY_COUNT_MAX 16384
 #define STAGE_BATCH_SIZE_MAX ((size_t)8 * 1024 * 1024)
 #define STAGE_ROW_TABLE 1 /* The stage's own rows; roles use tables from 2 on. */
+
+/* Version of what roles write to their journals. It rises with every new kind, field or row that a
+ * program which does not know it must not skip: an older program that meets it stops. */
+#define STAGE_VERSION 1
 
 struct stage;
 struct effects; /* What a step wants done; valid during the step. */
@@ -52,6 +60,7 @@ void report_count(struct report_out *out, const char *name, uint64_t value);
 /* A role. Functions marked optional may be NULL. `state` is the role's own. */
 struct role {
     const char *name;
+    uint8_t version;           /* Of the entries and rows it writes. It reads older ones too. */
     bool is_source;            /* Its own feed comes from clients, not from an upstream feed. */
     int client_send_count_max; /* Messages that wait for one client; 0: CLIENT_SEND_COUNT_MAX. */
 
@@ -100,6 +109,9 @@ struct role {
      * type and body; STATUS_NOT_FOUND when the role does not know it either. */
     enum status (*control)(void *state, struct bytes type, struct bytes body,
                            const char **answer_type, struct buffer *answer);
+
+    /* Optional: gives the state back, for whoever made it. A stage never does. */
+    void (*close)(void *state);
 };
 
 struct stage_options {
@@ -115,15 +127,18 @@ struct stage_options {
 MUST_USE enum status stage_open(const struct stage_options *options, struct stage **stage);
 void stage_close(struct stage *stage);
 
-/* Start, in this order: every row (also the stage's own), then begin with the head of the own feed.
- * Recovery then runs by itself through world->read and world->ask. */
+/* Start, in this order: every row (also the stage's own), by ascending table, then begin with the
+ * head of the own feed. Rows of a newer version end the stage through world->fail; both functions
+ * are STATUS_OK then. Recovery then runs by itself through world->read and world->ask. */
 MUST_USE enum status stage_load_row(struct stage *stage, uint8_t table, struct bytes key,
                                     struct bytes value);
 MUST_USE enum status stage_begin(struct stage *stage, const struct journal_head *head);
 
 /* What the world tells a stage. `stored` is entries in stored form, in ascending order. */
 void stage_entries(struct stage *stage, uint32_t upstream, struct bytes stored);
-void stage_upstream_head(struct stage *stage, uint32_t upstream, const struct journal_head *head);
+/* `from`: the head came with the answer to world->ask for this entry; 0: it came by itself. */
+void stage_upstream_head(struct stage *stage, uint32_t upstream, const struct journal_head *head,
+                         uint64_t from);
 void stage_message(struct stage *stage, const struct client_message *message);
 void stage_committed(struct stage *stage, struct batch *batch, enum status status);
 void stage_timer(struct stage *stage, uint64_t now_ms); /* At least every 100 ms. */

@@ -27,7 +27,7 @@ static const struct choice CERTIFICATE_STATES[] = {
     {"revoked", CERTIFICATE_REVOKED},
     {NULL, 0},
 };
-static const struct choice ASSIGNMENT_STATES[] = {
+const struct choice ASSIGNMENT_STATES[] = {
     {"proposed", ASSIGNMENT_PROPOSED},
     {"accepted", ASSIGNMENT_ACCEPTED},
     {"committed", ASSIGNMENT_COMMITTED},

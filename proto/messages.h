@@ -224,7 +224,8 @@ extern const struct message PARTY_PUT, PRODUCT_PUT, NEED_PUT, NEED_CANCEL, NEED_
 const struct message *message_by_kind(uint16_t kind);
 /* The table of a *command* name that clients may submit, NULL else. */
 const struct message *message_by_name(struct bytes name);
-extern const struct choice ROLE_CHOICES[]; /* enum role_bit by name. */
+extern const struct choice ROLE_CHOICES[];      /* enum role_bit by name. */
+extern const struct choice ASSIGNMENT_STATES[]; /* enum assignment_state by name. */
 const char *assignment_state_name(enum assignment_state state);
 const char *field_type_name(enum field_type type);
 

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""Counts the cases of a test run: prints "PASSED FAILED" from Meson's testlog.json.
+"""Counts the cases of a test run: prints "PASSED FAILED SKIPPED" from Meson's testlog.json.
 
-A case is one line of TAP; a program that prints none and ends well is one. A program that dies,
+A case is one line of TAP; a program that prints none and ends well is one. A case that is skipped has neither passed nor
+failed. A program that dies,
 or ends before its plan, has at least one failed case, whatever it printed. A run without any case counts as one failure.
 """
 import json
@@ -17,11 +18,11 @@ def count(record):
     failed = sum(line.startswith("not ") for line in done)
     passed = len(done) - failed
     if not cases and plan is None and record.get("result") == "OK":
-        return 1, 0
+        return 1, 0, 0
     is_whole = record.get("returncode") == 0 and plan == len(cases)
     if failed == 0 and (not is_whole or record.get("result") not in ("OK", "SKIP")):
         failed = 1
-    return passed, failed
+    return passed, failed, len(cases) - len(done)
 
 
 def main(path):
@@ -30,8 +31,7 @@ def main(path):
             counts = [count(json.loads(line)) for line in log if line.strip()]
     except OSError:
         counts = []
-    passed, failed = (sum(column) for column in zip(*counts)) if counts else (0, 1)
-    print(passed, failed)
+    print(*(sum(column) for column in zip(*counts)) if counts else (0, 1, 0))
 
 
 main(sys.argv[1])

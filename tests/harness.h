@@ -36,8 +36,11 @@ struct test_case {
 static uint64_t test_seed;
 
 /* The case that runs, for the report of a failure. */
-static const char *case_running;
+static const char *case_running = "outside of a case";
 static size_t case_number;
+
+/* Why the case that runs cannot be judged here; NULL when it can. */
+static const char *skip_reason;
 
 static inline _Noreturn void fail_case(void)
 {
@@ -47,6 +50,13 @@ static inline _Noreturn void fail_case(void)
         fprintf(stderr, "  seed %" PRIu64 "\n", test_seed);
     }
     exit(EXIT_FAILURE);
+}
+
+/* For a case that misses something of its surroundings, such as data: it counts as skipped, and
+ * returns then. */
+static inline void skip_case(const char *reason)
+{
+    skip_reason = reason;
 }
 
 static inline void expect_eq(const char *file, int line, const char *what, uint64_t actual,
@@ -106,8 +116,10 @@ static inline int run_cases(const struct test_case *cases, size_t count, int arg
         if (argc < 2 || strstr(cases[i].name, argv[1]) != NULL) {
             case_running = cases[i].name;
             case_number = ++chosen;
+            skip_reason = NULL;
             cases[i].run();
-            printf("ok %zu - %s\n", chosen, cases[i].name);
+            printf("ok %zu - %s%s%s\n", chosen, cases[i].name,
+                   skip_reason == NULL ? "" : " # SKIP ", skip_reason == NULL ? "" : skip_reason);
             fflush(stdout);
         }
     }

@@ -423,8 +423,14 @@ static void report(const void *state, struct report_out *out)
     report_count(out, "muted", dispatch->counters.muted);
 }
 
+static void close_state(void *state)
+{
+    dispatch_close(state);
+}
+
 const struct role dispatch_role = {
     .name = "dispatch",
+    .version = STAGE_VERSION,
     .client_send_count_max = CLIENT_MESSAGE_COUNT_MAX,
     .load = load,
     .loaded = loaded,
@@ -437,4 +443,5 @@ const struct role dispatch_role = {
     .watch_reached = dispatch_watch_reached,
     .save = save,
     .report = report,
+    .close = close_state,
 };

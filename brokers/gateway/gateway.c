@@ -314,8 +314,14 @@ static enum status control(void *state, struct bytes type, struct bytes body,
     return keys_lookup(state, body, answer);
 }
 
+static void close_state(void *state)
+{
+    gateway_close(state);
+}
+
 const struct role gateway_role = {
     .name = "gateway",
+    .version = STAGE_VERSION,
     .is_source = true,
     .load = load,
     .loaded = loaded,
@@ -326,4 +332,5 @@ const struct role gateway_role = {
     .save = save,
     .report = report,
     .control = control,
+    .close = close_state,
 };

@@ -278,6 +278,7 @@ void intake_take(struct gateway *gateway, const struct submission *submission, s
         verdict->retry_after_ms = RETRY_MS;
         return;
     }
+    speaker.by = arena_copy(&gateway->arena, speaker.by); /* The registry may move its names. */
     if (!check(gateway, message, submission->body, &speaker, &command, &verdict->refusal) ||
         !admit(gateway, message, &speaker, &command, verdict)) {
         return;

@@ -46,7 +46,6 @@ struct batch {
 static void fetch_ends(const struct flow *flow, const struct flow_arc *arcs, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        ENSURE(arcs[i].source < flow->source_count);
         __builtin_prefetch(&flow->sources[arcs[i].source].links);
         __builtin_prefetch(&flow->sources[arcs[i].source].take_cost);
     }
@@ -56,35 +55,36 @@ static void fetch_ends(const struct flow *flow, const struct flow_arc *arcs, siz
     }
 }
 
-static void add_arcs(struct flow *flow, uint32_t number, const struct flow_arc *arcs, size_t count)
+static void list_arcs(struct flow *flow, uint32_t number, const struct flow_arc *arcs, size_t count)
 {
-    struct sink *sink = &flow->sinks[number];
-
     fetch_ends(flow, arcs, count);
-    sink->links = links_take((uint32_t)count);
-    sink->link_count = (uint32_t)count;
     for (size_t i = 0; i < count; i++) {
         struct source *source = &flow->sources[arcs[i].source];
-        ENSURE(arcs[i].cost <= FLOW_COST_MAX);
-        ENSURE(i == 0 || arcs[i].source > arcs[i - 1].source);
-        sink->links[i].number = arcs[i].source & NUMBER_MAX;
-        sink->links[i].cost = arcs[i].cost & COST_MASK;
         link_insert(&source->links, &source->link_count, number, arcs[i].cost);
     }
-    renew_takes(flow, number);
 }
 
-void flow_load_sink(struct flow *flow, uint32_t sink_number, const struct flow_tranche *tranches,
-                    size_t tranche_count, const struct flow_arc *arcs, size_t arc_count)
+void flow_add_arcs(struct flow *flow, uint32_t sink_number, const struct flow_arc *arcs,
+                   size_t count)
 {
-    flow_set_sink(flow, sink_number, tranches, tranche_count);
-    if (flow->sinks[sink_number].link_count == 0) {
-        add_arcs(flow, sink_number, arcs, arc_count);
+    ENSURE(sink_number < flow->sink_count);
+    if (count == 0) {
         return;
     }
-    for (size_t i = 0; i < arc_count; i++) {
-        flow_set_arc(flow, sink_number, arcs[i].source, arcs[i].cost);
+    touch_sink(flow, sink_number);
+    mark_sink(flow, sink_number, SINK_DIRTY);
+    forget_exits_of_sink(flow, sink_number);
+    for (size_t i = 0; i < count; i++) {
+        ENSURE(arcs[i].source < flow->source_count);
+        ENSURE(arcs[i].cost <= FLOW_COST_MAX);
+        ENSURE(i == 0 || arcs[i].source > arcs[i - 1].source);
+        ENSURE(!flow_has_arc(flow, sink_number, arcs[i].source));
     }
+    if (flow->is_listed) {
+        list_arcs(flow, sink_number, arcs, count);
+    }
+    links_merge(&flow->sinks[sink_number], arcs, (uint32_t)count);
+    renew_takes(flow, sink_number);
 }
 
 static bool is_in_use(const struct source *source)

@@ -499,8 +499,11 @@ static void renew_take_by(struct flow *flow, uint32_t number, struct link link)
 void renew_take(struct flow *flow, uint32_t sink, uint32_t number)
 {
     struct source *source = &flow->sources[number];
-    const struct link *link = link_find(source->links, source->link_count, sink);
 
+    if (!flow->is_listed) {
+        return;
+    }
+    const struct link *link = link_find(source->links, source->link_count, sink);
     if (link != NULL) {
         renew_take_by(flow, number, *link);
     } else if (source->take_cost != INT64_MAX && source->take_sink == sink) {
@@ -512,7 +515,7 @@ void renew_takes(struct flow *flow, uint32_t number)
 {
     const struct sink *sink = &flow->sinks[number];
 
-    for (uint32_t i = 0; i < sink->link_count; i++) {
+    for (uint32_t i = 0; i < sink->link_count && flow->is_listed; i++) {
         struct link link = {.number = number & NUMBER_MAX, .cost = sink->links[i].cost};
         renew_take_by(flow, sink->links[i].number, link);
     }

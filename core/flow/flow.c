@@ -24,6 +24,7 @@
 void flow_open(struct flow **flow)
 {
     *flow = memory_take(1, sizeof **flow);
+    (*flow)->level_key = KEY_NONE - 1;
 }
 
 static void close_numbers(struct numbers *numbers)
@@ -55,6 +56,8 @@ void flow_close(struct flow *flow)
     close_numbers(&flow->dearer);
     close_numbers(&flow->touched_sources);
     close_numbers(&flow->reached);
+    close_numbers(&flow->level);
+    close_numbers(&flow->following);
     free(flow->sinks);
     free(flow->sources);
     free(flow->nodes);
@@ -92,7 +95,6 @@ void know_source(struct flow *flow, uint32_t source)
         added->take_cost = INT64_MAX;
         added->next = FLOW_NONE;
         added->previous = FLOW_NONE;
-        added->take_is_known = true;
         forget_exits(flow, flow->source_count);
     }
 }
@@ -157,7 +159,9 @@ static void add_arc(struct flow *flow, uint32_t sink_number, uint32_t source_num
 
     forget_exits_of_sink(flow, sink_number);
     link_insert(&sink->links, &sink->link_count, source_number, cost);
-    link_insert(&source->links, &source->link_count, sink_number, cost);
+    if (flow->is_listed) {
+        link_insert(&source->links, &source->link_count, sink_number, cost);
+    }
     renew_take(flow, sink_number, source_number);
 }
 
@@ -179,7 +183,9 @@ void flow_set_arc(struct flow *flow, uint32_t sink_number, uint32_t source_numbe
     }
     forget_exits_of_sink(flow, sink_number);
     link->cost = cost & COST_MASK;
-    link_find(source->links, source->link_count, sink_number)->cost = cost & COST_MASK;
+    if (flow->is_listed) {
+        link_find(source->links, source->link_count, sink_number)->cost = cost & COST_MASK;
+    }
     renew_take(flow, sink_number, source_number);
     if (share != NULL) {
         share->cost = cost;
@@ -208,7 +214,9 @@ void flow_remove_arc(struct flow *flow, uint32_t sink_number, uint32_t source_nu
     }
     forget_exits_of_sink(flow, sink_number);
     link_delete(sink->links, &sink->link_count, source_number);
-    link_delete(source->links, &source->link_count, sink_number);
+    if (flow->is_listed) {
+        link_delete(source->links, &source->link_count, sink_number);
+    }
     renew_take(flow, sink_number, source_number);
     if (sink->link_count == 0) {
         free(sink->links);
@@ -420,6 +428,10 @@ static void settle_sources(struct flow *flow)
 
 void settle_changes(struct flow *flow)
 {
+    if (flow->dirty_sinks.count + flow->dirty_sources.count == 0) {
+        return;
+    }
+    list_links(flow);
     lower_chained(flow);
     read_dirty_sinks(flow);
     restore_sinks(flow);

@@ -65,13 +65,11 @@ int64_t flow_waiting(const struct flow *flow, uint32_t source); /* Units, from i
 
 /* Adds the arc, or changes its cost. */
 void flow_set_arc(struct flow *flow, uint32_t sink, uint32_t source, uint32_t cost);
+/* Adds arcs that the sink does not have, quicker than one by one. They ascend by source, the sink
+ * and the sources are set already, units are not read. */
+void flow_add_arcs(struct flow *flow, uint32_t sink, const struct flow_arc *arcs, size_t count);
 void flow_remove_arc(struct flow *flow, uint32_t sink, uint32_t source);
 bool flow_has_arc(const struct flow *flow, uint32_t sink, uint32_t source);
-
-/* flow_set_sink and flow_set_arc for all arcs at once, quicker when the sink has none yet. The arcs
- * ascend by source, their sources are set already, their units are not read. */
-void flow_load_sink(struct flow *flow, uint32_t sink, const struct flow_tranche *tranches,
-                    size_t tranche_count, const struct flow_arc *arcs, size_t arc_count);
 
 /* Moves the flow of an arc to something fixed outside: takes `units` (at most its flow) off the
  * arc, the source's capacity and the front of the sink's tranches, without disturbing optimality.
@@ -120,13 +118,15 @@ int64_t flow_sink_wanted(const struct flow *flow, uint32_t sink);
 uint32_t flow_source_count(const struct flow *flow);
 uint32_t flow_sink_count(const struct flow *flow);
 
-/* The arcs of a sink, ascending by source. Borrowed until the next change or call of this. */
+/* The arcs of a sink, or those that carry flow, ascending by source. Borrowed until the next change
+ * or call of either. */
 const struct flow_arc *flow_arcs(struct flow *flow, uint32_t sink, size_t *count);
+const struct flow_arc *flow_arcs_in_use(struct flow *flow, uint32_t sink, size_t *count);
 int64_t flow_units(const struct flow *flow, uint32_t sink, uint32_t source);
 
 /* Writes the sinks that have an arc to the source, ascending, at most `room`; returns how many
  * there are. */
-size_t flow_sinks(const struct flow *flow, uint32_t source, uint32_t *sinks, size_t room);
+size_t flow_sinks(struct flow *flow, uint32_t source, uint32_t *sinks, size_t room);
 
 /* Puts back what flow_source_capacity, flow_price, flow_next with flow_waiting (nothing to put back
  * for FLOW_NONE), the tranches and flow_arcs gave after a settle, then what flow_announced gave for

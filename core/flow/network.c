@@ -8,6 +8,7 @@
 
 #define LIST_STEP 4    /* Room in a list of more is a multiple of it. */
 #define MERGE_MIN 4096 /* Notes that are not worth a merge. */
+#define FEW 32         /* Numbers that sort more quickly one by one. */
 
 static int compare_numbers(const void *left, const void *right)
 {
@@ -23,9 +24,33 @@ void numbers_add(struct numbers *numbers, uint32_t number)
     numbers->items[numbers->count++] = number;
 }
 
+static void sort_few(uint32_t *items, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        uint32_t item = items[i];
+        size_t at = i;
+        for (; at > 0 && items[at - 1] > item; at--) {
+            items[at] = items[at - 1];
+        }
+        items[at] = item;
+    }
+}
+
+static bool is_sorted(const struct numbers *numbers)
+{
+    size_t i = 1;
+
+    while (i < numbers->count && numbers->items[i - 1] <= numbers->items[i]) {
+        i++;
+    }
+    return i >= numbers->count;
+}
+
 void numbers_sort(struct numbers *numbers)
 {
-    if (numbers->count > 1) {
+    if (numbers->count <= FEW) {
+        sort_few(numbers->items, numbers->count);
+    } else if (!is_sorted(numbers)) {
         qsort(numbers->items, numbers->count, sizeof *numbers->items, compare_numbers);
     }
 }
@@ -79,9 +104,63 @@ struct link *link_find(struct link *links, uint32_t count, uint32_t number)
     return at < count && links[at].number == number ? &links[at] : NULL;
 }
 
-struct link *links_take(uint32_t count)
+void links_merge(struct sink *sink, const struct flow_arc *arcs, uint32_t count)
 {
-    return count > 0 ? memory_take(list_room(count), sizeof(struct link)) : NULL;
+    uint32_t old = sink->link_count;
+    uint32_t at = old + count;
+    struct link *links = realloc(sink->links, list_room(at) * sizeof *links);
+
+    ENSURE(links != NULL);
+    sink->links = links;
+    sink->link_count = at;
+    while (count > 0) {
+        if (old > 0 && links[old - 1].number > arcs[count - 1].source) {
+            links[--at] = links[--old];
+        } else {
+            count--;
+            links[--at] = (struct link){.number = arcs[count].source & NUMBER_MAX,
+                                        .cost = arcs[count].cost & COST_MASK};
+        }
+    }
+}
+
+/* Takes the lists of all sources, as long as they will be; `ends` by source. */
+static void take_links(struct flow *flow, struct link **ends)
+{
+    uint32_t *counts = memory_take((size_t)flow->source_count + 1, sizeof *counts);
+
+    for (uint32_t i = 0; i < flow->sink_count; i++) {
+        for (uint32_t j = 0; j < flow->sinks[i].link_count; j++) {
+            counts[flow->sinks[i].links[j].number]++;
+        }
+    }
+    for (uint32_t i = 0; i < flow->source_count; i++) {
+        struct source *source = &flow->sources[i];
+        if (counts[i] > 0) {
+            source->links = memory_take(list_room(counts[i]), sizeof *source->links);
+            source->link_count = counts[i];
+            ends[i] = source->links;
+        }
+    }
+    free(counts);
+}
+
+void list_links(struct flow *flow)
+{
+    if (flow->is_listed) {
+        return;
+    }
+    struct link **ends = memory_take((size_t)flow->source_count + 1, sizeof(struct link *));
+    take_links(flow, ends);
+    for (uint32_t i = 0; i < flow->sink_count; i++) {
+        const struct sink *sink = &flow->sinks[i];
+        for (uint32_t j = 0; j < sink->link_count; j++) {
+            *ends[sink->links[j].number]++ =
+                (struct link){.number = i & NUMBER_MAX, .cost = sink->links[j].cost};
+        }
+    }
+    free(ends);
+    flow->is_listed = true;
 }
 
 void link_insert(struct link **links, uint32_t *count, uint32_t number, uint32_t cost)

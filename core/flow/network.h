@@ -161,6 +161,8 @@ struct flow {
     size_t node_capacity;
     uint32_t source_count;
 
+    bool is_listed; /* Sources have their links; see list_links. */
+
     struct numbers dirty_sinks;
     struct numbers dirty_sources;
     struct numbers pending; /* Sinks that a settle works off. */
@@ -189,6 +191,10 @@ struct flow {
     struct heap_item *heap;
     size_t heap_capacity;
     size_t heap_count;
+    struct numbers level;     /* Sources of key `level_key`, and those one step further: */
+    struct numbers following; /* both are in no heap. */
+    size_t level_at;
+    int64_t level_key;
     struct numbers reached;
     struct step *path;
     size_t path_capacity;
@@ -211,8 +217,11 @@ void know_source(struct flow *flow, uint32_t source);
 uint32_t link_position(const struct link *links, uint32_t count, uint32_t number);
 /* The link to `number`, or NULL. */
 struct link *link_find(struct link *links, uint32_t count, uint32_t number);
-/* Memory for a list of `count` links that link_insert can go on with. */
-struct link *links_take(uint32_t count);
+/* Adds the arcs to the links of the sink, which has none of them. */
+void links_merge(struct sink *sink, const struct flow_arc *arcs, uint32_t count);
+/* Lists at every source the sinks with an arc to it, and keeps the lists from there on. Searches
+ * need them, a batch does not: a flow that has only been loaded goes without. */
+void list_links(struct flow *flow);
 void link_insert(struct link **links, uint32_t *count, uint32_t number, uint32_t cost);
 void link_delete(struct link *links, uint32_t *count, uint32_t number);
 

@@ -70,6 +70,25 @@ const struct flow_arc *flow_arcs(struct flow *flow, uint32_t sink_number, size_t
     return flow->arcs;
 }
 
+const struct flow_arc *flow_arcs_in_use(struct flow *flow, uint32_t sink_number, size_t *count)
+{
+    *count = 0;
+    if (sink_number >= flow->sink_count) {
+        return NULL;
+    }
+    const struct sink *sink = &flow->sinks[sink_number];
+
+    GROW(flow->arcs, flow->arc_capacity, sink->share_count);
+    for (uint32_t i = 0; i < sink->share_count; i++) {
+        const struct share *share = &sink->shares[i];
+        if (share->units > 0) {
+            flow->arcs[(*count)++] = (struct flow_arc){
+                .source = share->source, .cost = share->cost, .units = share->units};
+        }
+    }
+    return flow->arcs;
+}
+
 int64_t flow_units(const struct flow *flow, uint32_t sink, uint32_t source)
 {
     if (sink >= flow->sink_count) {
@@ -79,11 +98,12 @@ int64_t flow_units(const struct flow *flow, uint32_t sink, uint32_t source)
     return share != NULL ? share->units : 0;
 }
 
-size_t flow_sinks(const struct flow *flow, uint32_t source_number, uint32_t *sinks, size_t room)
+size_t flow_sinks(struct flow *flow, uint32_t source_number, uint32_t *sinks, size_t room)
 {
     if (source_number >= flow->source_count) {
         return 0;
     }
+    list_links(flow);
     const struct source *source = &flow->sources[source_number];
     for (size_t i = 0; i < source->link_count && i < room; i++) {
         sinks[i] = source->links[i].number;
@@ -128,7 +148,7 @@ static const char *check_arcs(const struct flow *flow, uint32_t number, int64_t 
         if (i > 0 && sink->links[i - 1].number >= source) {
             return "its arcs are not in order";
         }
-        if (back == NULL || back->cost != sink->links[i].cost) {
+        if (flow->is_listed && (back == NULL || back->cost != sink->links[i].cost)) {
             return "an arc is not known at its source";
         }
         if (up_cost + flow->nodes[source].price < value) {

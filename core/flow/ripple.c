@@ -25,7 +25,8 @@
  * the labels become final in ascending order. Of equal ways the one with fewest moves wins, then
  * the one that is found first in the order of numbers. First the sources that ripples can reach
  * from those asked for are listed: only their ends count, and a network of many products is not
- * walked for one of them.
+ * walked for one of them. An added unit is kept at no cost by a source without a price, and no
+ * ripple is cheaper, so nothing is looked for beyond one.
  */
 #include "core/flow/ripple.h"
 #include "core/flow/search.h"
@@ -33,10 +34,9 @@
 #include <stdlib.h>
 
 struct label {
-    int64_t key;          /* D and, below it, the moves to the end (search.h). */
+    int64_t key;          /* D and, below it, the moves to the end (search.h); or KEY_NONE. */
     uint32_t next_source; /* Where the first move leads, and to which of its labels. */
     uint8_t next_label;
-    bool is_set;
     bool is_final;
     bool is_end;    /* No move. */
     uint32_t mover; /* The sink that moves. */
@@ -47,18 +47,19 @@ struct label {
 #define LABEL_COUNT 2
 struct labels {
     struct label items[LABEL_COUNT];
-    bool is_listed;
 };
 
 struct ripples {
     enum ripple_kind kind;
     uint32_t source_count;
-    struct labels *labels; /* By source. */
+    uint32_t *places; /* By source: index + 1 in `labels`, 0 when it is not listed. */
+    struct labels *labels;
 };
 
 struct walk {
     const struct flow *flow;
     const struct ripple_question *question;
+    uint32_t *places;
     struct labels *labels;
     struct numbers listed;
     struct heap_item *heap;
@@ -107,32 +108,46 @@ static int64_t price_of(const struct walk *walk, uint32_t source)
     return walk->flow->nodes[source].price;
 }
 
-/* The label of the source that a ripple to the end `sink` may have: that of the same end, else one
- * that is not set, else the dearer one. */
+static struct labels *labels_of(const struct walk *walk, uint32_t source)
+{
+    return &walk->labels[walk->places[source] - 1];
+}
+
+static bool keeps_added(const struct walk *walk, uint32_t source)
+{
+    return price_of(walk, source) == 0;
+}
+
+/* The label of the source that a ripple to the end `sink` may have: that of the same end, else the
+ * dearer one. */
 static struct label *label_for(struct labels *labels, uint32_t sink)
 {
     struct label *chosen = &labels->items[0];
 
     for (size_t i = 0; i < LABEL_COUNT; i++) {
         struct label *label = &labels->items[i];
-        if (label->is_set && label->ripple.sink == sink) {
+        if (label->key != KEY_NONE && label->ripple.sink == sink) {
             return label;
         }
-        if (chosen->is_set && (!label->is_set || label->key > chosen->key)) {
+        if (label->key > chosen->key) {
             chosen = label;
         }
     }
     return chosen;
 }
 
+static bool is_listed(const struct walk *walk, uint32_t source)
+{
+    return walk->places[source] != 0;
+}
+
+/* The source is listed. */
 static void improve(struct walk *walk, uint32_t source, struct label fresh)
 {
-    struct labels *labels = &walk->labels[source];
-    struct label *label = label_for(labels, fresh.ripple.sink);
+    struct label *label = label_for(labels_of(walk, source), fresh.ripple.sink);
 
-    if (labels->is_listed && !label->is_final && (!label->is_set || fresh.key < label->key)) {
+    if (!label->is_final && fresh.key < label->key) {
         *label = fresh;
-        label->is_set = true;
         heap_push(walk, (struct heap_item){.key = fresh.key, .source = source});
     }
 }
@@ -153,9 +168,9 @@ struct front {
 static void offer_move(struct walk *walk, uint32_t source, int64_t step, struct front front,
                        uint32_t mover)
 {
-    const struct label *next = &walk->labels[front.source].items[front.label];
+    const struct label *next = &labels_of(walk, front.source)->items[front.label];
 
-    if (source != front.source) {
+    if (source != front.source && is_listed(walk, source)) {
         improve(walk, source,
                 (struct label){.key = key_next(next->key) + key_of(step),
                                .next_source = front.source,
@@ -198,7 +213,7 @@ static void end_added(struct walk *walk, uint32_t number)
     struct ripple ripple = {.end = RIPPLE_FREE, .sink = FLOW_NONE};
 
     offer_end(walk, number, price_of(walk, number), ripple);
-    for (uint32_t i = 0; i < source->link_count; i++) {
+    for (uint32_t i = 0; i < source->link_count && !keeps_added(walk, number); i++) {
         struct link link = source->links[i];
         const struct sink *sink = &walk->flow->sinks[link.number];
         int64_t weight = sink->next_weight;
@@ -286,9 +301,9 @@ static void wait_added(struct walk *walk, struct front front)
 
 static void list(struct walk *walk, uint32_t source)
 {
-    if (source < walk->flow->source_count && !walk->labels[source].is_listed) {
-        walk->labels[source].is_listed = true;
+    if (source < walk->flow->source_count && !is_listed(walk, source)) {
         numbers_add(&walk->listed, source);
+        walk->places[source] = (uint32_t)walk->listed.count;
     }
 }
 
@@ -326,14 +341,28 @@ static void list_all(struct walk *walk)
         list(walk, question->sources == NULL ? i : question->sources[i]);
     }
     for (size_t i = 0; i < walk->listed.count; i++) {
-        const struct source *source = &walk->flow->sources[walk->listed.items[i]];
+        uint32_t number = walk->listed.items[i];
+        const struct source *source = &walk->flow->sources[number];
         if (question->kind == RIPPLE_TAKEN) {
             list_beyond_taken(walk, source);
-        } else {
+        } else if (!keeps_added(walk, number)) {
             list_beyond_added(walk, source);
         }
     }
 }
+
+static struct labels *take_labels(size_t count)
+{
+    struct labels *labels = memory_take(count, sizeof *labels);
+
+    for (size_t i = 0; i < count; i++) {
+        labels[i].items[0].key = KEY_NONE;
+        labels[i].items[1].key = KEY_NONE;
+    }
+    return labels;
+}
+
+static_assert(LABEL_COUNT == 2, "take_labels sets each");
 
 /* What the moves of the source's ripple cost, from what it costs or saves in all. */
 static int64_t cost_of(const struct walk *walk, uint32_t source, const struct label *label)
@@ -350,7 +379,7 @@ static int64_t cost_of(const struct walk *walk, uint32_t source, const struct la
 
 static void finish(struct walk *walk, struct front front)
 {
-    struct label *label = &walk->labels[front.source].items[front.label];
+    struct label *label = &labels_of(walk, front.source)->items[front.label];
 
     label->is_final = true;
     label->ripple.cost = cost_of(walk, front.source, label);
@@ -369,8 +398,8 @@ static void run(struct walk *walk)
     while (walk->heap_count > 0) {
         struct heap_item item = heap_pop(walk);
         for (uint8_t i = 0; i < LABEL_COUNT; i++) {
-            const struct label *label = &walk->labels[item.source].items[i];
-            if (label->is_set && !label->is_final && label->key == item.key) {
+            const struct label *label = &labels_of(walk, item.source)->items[i];
+            if (!label->is_final && label->key == item.key) {
                 finish(walk, (struct front){.source = item.source, .label = i});
                 break;
             }
@@ -378,17 +407,20 @@ static void run(struct walk *walk)
     }
 }
 
-void ripples_open(const struct flow *flow, const struct ripple_question *question,
+void ripples_open(struct flow *flow, const struct ripple_question *question,
                   struct ripples **ripples)
 {
     struct ripples *opened = memory_take(1, sizeof *opened);
     struct walk walk = {.flow = flow, .question = question};
 
+    list_links(flow);
     opened->kind = question->kind;
     opened->source_count = flow->source_count;
-    opened->labels = memory_take((size_t)flow->source_count + 1, sizeof *opened->labels);
-    walk.labels = opened->labels;
+    opened->places = memory_take((size_t)flow->source_count + 1, sizeof *opened->places);
+    walk.places = opened->places;
     list_all(&walk);
+    opened->labels = take_labels(walk.listed.count);
+    walk.labels = opened->labels;
     for (size_t i = 0; i < walk.listed.count; i++) {
         if (question->kind == RIPPLE_TAKEN) {
             end_taken(&walk, walk.listed.items[i]);
@@ -406,6 +438,7 @@ void ripples_close(struct ripples *ripples)
 {
     if (ripples != NULL) {
         free(ripples->labels);
+        free(ripples->places);
         free(ripples);
     }
 }
@@ -416,8 +449,11 @@ static const struct label *best_label(const struct ripples *ripples, uint32_t so
 {
     const struct label *best = NULL;
 
-    for (size_t i = 0; source < ripples->source_count && i < LABEL_COUNT; i++) {
-        const struct label *label = &ripples->labels[source].items[i];
+    if (source >= ripples->source_count || ripples->places[source] == 0) {
+        return NULL;
+    }
+    for (size_t i = 0; i < LABEL_COUNT; i++) {
+        const struct label *label = &ripples->labels[ripples->places[source] - 1].items[i];
         bool is_other = label->ripple.end != RIPPLE_SINK || label->ripple.sink != other_than;
         if (label->is_final && is_other && (best == NULL || label->key < best->key)) {
             best = label;
@@ -450,7 +486,7 @@ size_t ripples_moves(const struct ripples *ripples, uint32_t source, uint32_t ot
                                                 .from = is_taken ? source : next,
                                                 .to = is_taken ? next : source};
         }
-        label = &ripples->labels[next].items[label->next_label];
+        label = &ripples->labels[ripples->places[next] - 1].items[label->next_label];
         source = next;
     }
     return count;

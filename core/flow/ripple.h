@@ -59,7 +59,7 @@ struct ripple_question {
 struct ripples;
 
 /* The caller owns `*ripples`. Takes time in proportion to the arcs that ripples can run along. */
-void ripples_open(const struct flow *flow, const struct ripple_question *question,
+void ripples_open(struct flow *flow, const struct ripple_question *question,
                   struct ripples **ripples);
 void ripples_close(struct ripples *ripples);
 

@@ -1,5 +1,8 @@
 /*
- * search.c - a heap of four children a node, with lazy deletion.
+ * search.c - levels of equal keys, and a heap of four children a node, with lazy deletion.
+ *
+ * Most ways go on at no cost, so most keys are one step beyond the one at work: they wait in a list
+ * for the next level, and the heap gets the others. Of one level sources come by ascending number.
  *
  * A source that is reached again by a shorter way stands in the heap twice; the entry whose key is
  * not the source's any more is skipped. Only reached sources are written to, so a search costs
@@ -70,18 +73,49 @@ void search_reach(struct flow *flow, uint32_t source, int64_t key)
         flow->sources[source].cursor = 0;
     }
     node->key = key;
-    heap_push(flow, (struct heap_item){.key = key, .source = source});
+    if (key == flow->level_key + 1) {
+        numbers_add(&flow->following, source);
+    } else {
+        heap_push(flow, (struct heap_item){.key = key, .source = source});
+    }
+}
+
+/* Goes on to the next key, if below `limit`. Beyond STEP_MAX steps that may be the same again. */
+static bool next_level(struct flow *flow, int64_t limit)
+{
+    int64_t key = flow->following.count > 0 ? flow->level_key + 1 : KEY_NONE;
+
+    if (flow->heap_count > 0) {
+        key = min_i64(key, flow->heap[0].key);
+    }
+    if (key >= limit) {
+        return false;
+    }
+    flow->level.count = 0;
+    flow->level_at = 0;
+    if (key == flow->level_key + 1) {
+        struct numbers level = flow->following;
+        flow->following = flow->level;
+        flow->level = level;
+    }
+    flow->level_key = key;
+    while (flow->heap_count > 0 && flow->heap[0].key == key) {
+        numbers_add(&flow->level, heap_pop(flow).source);
+    }
+    numbers_sort(&flow->level);
+    return true;
 }
 
 bool search_next(struct flow *flow, int64_t limit, uint32_t *source)
 {
-    while (flow->heap_count > 0 && flow->heap[0].key < limit) {
-        struct heap_item item = heap_pop(flow);
-        if (item.key == flow->nodes[item.source].key) {
-            *source = item.source;
-            return true;
+    do {
+        while (flow->level_at < flow->level.count && flow->level_key < limit) {
+            *source = flow->level.items[flow->level_at++];
+            if (flow->nodes[*source].key == flow->level_key) {
+                return true;
+            }
         }
-    }
+    } while (next_level(flow, limit));
     return false;
 }
 
@@ -92,6 +126,10 @@ void search_end(struct flow *flow)
     }
     flow->reached.count = 0;
     flow->heap_count = 0;
+    flow->level.count = 0;
+    flow->level_at = 0;
+    flow->level_key = KEY_NONE - 1;
+    flow->following.count = 0;
 }
 
 struct step *path_push(struct flow *flow, uint32_t source)

@@ -28,6 +28,8 @@
  */
 #include "core/flow/simplex.h"
 
+#include "core/base/sort.h"
+
 #include <stdlib.h>
 
 #define PORTION_MASK (((uint32_t)1 << 31) - 1)
@@ -498,45 +500,38 @@ static void serve(struct simplex *simplex, uint32_t need, uint32_t number)
     }
 }
 
-struct turn {
-    int64_t weight;
-    int64_t units;
-    uint32_t need;
-    uint32_t portion;
-};
-
-static int compare_turns(const void *left, const void *right)
+/* The portions by falling weight, then units, then number. */
+static void list_turns(const struct simplex_problem *problem, struct keyed *turns)
 {
-    const struct turn *a = left;
-    const struct turn *b = right;
+    struct keyed *scratch = memory_take(problem->portion_count, sizeof *scratch);
 
-    if (a->weight != b->weight) {
-        return a->weight > b->weight ? -1 : 1;
+    for (uint32_t i = 0; i < problem->portion_count; i++) {
+        turns[i] = (struct keyed){.key = ~(uint64_t)problem->portions[i].units, .number = i};
     }
-    if (a->units != b->units) {
-        return a->units > b->units ? -1 : 1;
+    keyed_sort(turns, scratch, problem->portion_count);
+    for (uint32_t i = 0; i < problem->portion_count; i++) {
+        turns[i].key = ~(uint64_t)problem->portions[turns[i].number].weight;
     }
-    return a->portion < b->portion ? -1 : a->portion > b->portion;
+    keyed_sort(turns, scratch, problem->portion_count);
+    free(scratch);
 }
 
 static void serve_all(struct simplex *simplex)
 {
     const struct simplex_problem *problem = simplex->problem;
-    struct turn *turns = memory_take(max_u64(problem->portion_count, 1), sizeof *turns);
-    uint32_t portion = 0;
+    struct keyed *turns = memory_take(problem->portion_count, sizeof *turns);
+    uint32_t *needs = memory_take(problem->portion_count, sizeof *needs); /* By portion. */
 
-    for (uint32_t need = 0; need < problem->need_count; need++) {
-        for (; portion < problem->needs[need].portions_end; portion++) {
-            turns[portion] = (struct turn){.weight = problem->portions[portion].weight,
-                                           .units = problem->portions[portion].units,
-                                           .need = need,
-                                           .portion = portion};
+    for (uint32_t need = 0, i = 0; need < problem->need_count; need++) {
+        for (; i < problem->needs[need].portions_end; i++) {
+            needs[i] = need;
         }
     }
-    qsort(turns, problem->portion_count, sizeof *turns, compare_turns);
+    list_turns(problem, turns);
     for (uint32_t i = 0; i < problem->portion_count; i++) {
-        serve(simplex, turns[i].need, turns[i].portion);
+        serve(simplex, needs[turns[i].number], turns[i].number);
     }
+    free(needs);
     free(turns);
 }
 

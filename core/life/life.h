@@ -38,6 +38,7 @@ const char *const *life_reasons(void); /* Ends with NULL. */
 #define REASON_NEED_ENDED "need_ended"
 #define REASON_NEED_CHANGED "need_changed"
 #define REASON_DISPLACED "displaced" /* A higher class or an earlier tranche took the units. */
+#define REASON_LOT "lot"             /* What flows beside it is less than a lot, or it is itself. */
 #define REASON_DECLINED_BY "declined"
 #define REASON_DAY "day" /* A day passed, or it is made by another day. */
 

@@ -34,6 +34,8 @@
  * 0 is nothing. */
 #define OFFER_FLAG 0x80000000u
 
+#define CACHE_LINE 64 /* Bytes; another size costs time alone. */
+
 static_assert(MARKET_OFFER_COUNT_MAX < OFFER_FLAG, "an offer's number leaves room for the flag");
 
 struct key {
@@ -58,7 +60,7 @@ struct branch {
     uint32_t bit; /* Of the key: 0 in all of halves[0], 1 in all of halves[1]. */
 };
 
-static_assert(sizeof(struct branch) <= 128, "a branch fits in two cache lines");
+static_assert(sizeof(struct branch) <= 2 * CACHE_LINE, "a branch fits in two cache lines");
 
 /* Offers whose party is certified for a norm of the product hang apart from those of others, so
  * that a search for certified goods does not pass all others. */
@@ -73,8 +75,8 @@ struct roots { /* Of one product. */
     uint32_t trees[TREE_COUNT];
 };
 
-struct waiting { /* Something of a tree that a search has yet to look into. */
-    struct candidate least;
+struct waiting {    /* Something of a tree that a search has yet to look into. */
+    uint64_t least; /* As rank_of; a heap compares it all the time. */
     uint32_t hanging;
 };
 
@@ -391,14 +393,20 @@ struct search {
     struct frontier *frontier;
     struct candidate *best; /* Ascending. */
     size_t count;
-    struct candidate next; /* The best one that is not among them, or the worst there can be. */
+    uint64_t next; /* The best one that is not among them, or the worst there can be. */
 };
 
-static const struct candidate worst = {.offer = UINT32_MAX, .cost = UINT32_MAX};
-
-static bool is_better(struct candidate left, struct candidate right)
+/* The order of candidates: by cost, then by number. */
+static uint64_t rank_of(uint32_t cost, uint32_t offer)
 {
-    return left.cost != right.cost ? left.cost < right.cost : left.offer < right.offer;
+    return (uint64_t)cost << 32 | offer;
+}
+
+static const uint64_t worst = UINT64_MAX;
+
+static uint32_t cost_of_rank(uint64_t rank)
+{
+    return (uint32_t)(rank >> 32);
 }
 
 static bool is_all_other(uint32_t known, uint32_t all)
@@ -407,17 +415,19 @@ static bool is_all_other(uint32_t known, uint32_t all)
 }
 
 /* Nothing in `extent` is better than this. */
-static struct candidate least_of(const struct search *search, const struct extent *extent)
+static uint64_t least_of(const struct search *search, const struct extent *extent)
 {
     const struct need *need = search->need;
+
+    if (extent->capacity_max < search->units_min || (search->needed & ~extent->certified) != 0) {
+        return worst;
+    }
     uint32_t kilometres = search->has_distance
                               ? place_box_distance(&search->requester->place, &extent->box)
                               : KILOMETRES_UNKNOWN;
     int32_t leaving = cost_later(search->market->today, extent->lead_min, extent->from_min, 0);
     int32_t arrival = cost_arrival(leaving, kilometres);
-
-    if (extent->capacity_max < search->units_min || (search->needed & ~extent->certified) != 0 ||
-        (need->latest != DAY_NONE && arrival > need->latest)) {
+    if (need->latest != DAY_NONE && arrival > need->latest) {
         return worst;
     }
     struct cost_terms terms = {
@@ -427,30 +437,29 @@ static struct candidate least_of(const struct search *search, const struct exten
         .other_country = is_all_other(search->requester->country, extent->country),
         .rank = search->rank,
     };
-    return (struct candidate){
-        .offer = extent->number_min,
-        .cost = cost_of(search->rules, &terms),
-    };
+    return rank_of(cost_of(search->rules, &terms), extent->number_min);
 }
 
-/* Keeps `candidate` when it is among the best, and else remembers what it would cost. */
+/* Keeps a candidate when it is among the best, and else remembers what it would cost. */
 static void consider(struct search *search, struct candidate candidate)
 {
     struct candidate *best = search->best;
     size_t at = search->count;
+    uint64_t rank = rank_of(candidate.cost, candidate.offer);
 
-    if (!is_better(candidate, search->next)) {
+    if (rank >= search->next) {
         return;
     }
     if (search->count < search->rules->kept_max) {
         search->count++;
-    } else if (at == 0 || is_better(best[at - 1], candidate)) {
-        search->next = candidate;
+    } else if (at == 0 || rank_of(best[at - 1].cost, best[at - 1].offer) < rank) {
+        search->next = rank;
         return;
     } else {
-        search->next = best[--at];
+        at--;
+        search->next = rank_of(best[at].cost, best[at].offer);
     }
-    for (; at > 0 && is_better(candidate, best[at - 1]); at--) {
+    for (; at > 0 && rank < rank_of(best[at - 1].cost, best[at - 1].offer); at--) {
         best[at] = best[at - 1];
     }
     best[at] = candidate;
@@ -460,12 +469,12 @@ static void consider(struct search *search, struct candidate candidate)
 static void push(struct frontier *frontier, struct waiting waiting)
 {
     GROW(frontier->heap, frontier->capacity, frontier->count + 1);
+    struct waiting *heap = frontier->heap;
     size_t at = frontier->count++;
-    for (; at > 0 && is_better(waiting.least, frontier->heap[(at - 1) / 2].least);
-         at = (at - 1) / 2) {
-        frontier->heap[at] = frontier->heap[(at - 1) / 2];
+    for (; at > 0 && waiting.least < heap[(at - 1) / 2].least; at = (at - 1) / 2) {
+        heap[at] = heap[(at - 1) / 2];
     }
-    frontier->heap[at] = waiting;
+    heap[at] = waiting;
 }
 
 static struct waiting pop(struct frontier *frontier)
@@ -476,10 +485,8 @@ static struct waiting pop(struct frontier *frontier)
     size_t at = 0;
 
     for (size_t child = 1; child < frontier->count; child = 2 * at + 1) {
-        if (child + 1 < frontier->count && is_better(heap[child + 1].least, heap[child].least)) {
-            child++;
-        }
-        if (!is_better(heap[child].least, last.least)) {
+        child += child + 1 < frontier->count && heap[child + 1].least < heap[child].least;
+        if (heap[child].least >= last.least) {
             break;
         }
         heap[at] = heap[child];
@@ -498,30 +505,53 @@ static void visit_offer(struct search *search, uint32_t offer)
     }
 }
 
+/* Asks for what hangs there before it is read: a search waits for memory most of all. */
+static void fetch(const struct market *market, uint32_t hanging)
+{
+    const char *bytes = is_offer(hanging) ? (const char *)&market->offers[hanging & ~OFFER_FLAG]
+                                          : (const char *)&market->index->branches[hanging];
+
+    __builtin_prefetch(bytes);
+    __builtin_prefetch(bytes + CACHE_LINE);
+}
+
+/* Goes down from a branch to the half that may hold the better offer, and lets the other wait. */
+static struct waiting go_down(struct search *search, uint32_t number)
+{
+    const struct branch *branch = &search->market->index->branches[number];
+    uint64_t least[2] = {least_of(search, &branch->extents[0]),
+                         least_of(search, &branch->extents[1])};
+    uint32_t side = least[1] < least[0];
+
+    fetch(search->market, branch->halves[side]);
+    if (least[1 - side] < search->next) {
+        fetch(search->market, branch->halves[1 - side]);
+        push(search->frontier, (struct waiting){least[1 - side], branch->halves[1 - side]});
+    }
+    return (struct waiting){least[side], branch->halves[side]};
+}
+
 /* Takes what may hold the best offer until nothing can be among the best any more. */
 static void search_tree(struct search *search, uint32_t root)
 {
-    const struct candidate_index *index = search->market->index;
     struct frontier *frontier = search->frontier;
+    struct waiting next = {.hanging = root};
 
     frontier->count = 0;
-    push(frontier, (struct waiting){.hanging = root});
-    while (frontier->count > 0) {
-        struct waiting next = pop(frontier);
-        if (!is_better(next.least, search->next)) {
+    while (next.least < search->next) {
+        if (!is_offer(next.hanging)) {
+            next = go_down(search, next.hanging);
+            if (frontier->count == 0 || next.least <= frontier->heap[0].least) {
+                continue; /* It would come out again at once. */
+            }
+            push(frontier, next);
+        } else {
+            visit_offer(search, next.hanging & ~OFFER_FLAG);
+        }
+        if (frontier->count == 0) {
             return;
         }
-        if (is_offer(next.hanging)) {
-            visit_offer(search, next.hanging & ~OFFER_FLAG);
-            continue;
-        }
-        const struct branch *branch = &index->branches[next.hanging];
-        for (uint32_t side = 0; side < 2; side++) {
-            struct candidate least = least_of(search, &branch->extents[side]);
-            if (is_better(least, search->next)) {
-                push(frontier, (struct waiting){.least = least, .hanging = branch->halves[side]});
-            }
-        }
+        next = pop(frontier);
     }
 }
 
@@ -567,6 +597,6 @@ size_t match_candidates(const struct market *market, const struct match_rules *r
     for (size_t i = 0; i < count; i++) {
         search_product(&search, products[i]);
     }
-    *bound = search.next.cost;
+    *bound = cost_of_rank(search.next);
     return search.count;
 }

@@ -7,6 +7,8 @@
  */
 #include "core/match/market.h"
 
+#include "core/base/mutant.h"
+#include "core/match/affected.h"
 #include "core/match/candidates.h"
 #include "core/match/capacity.h"
 #include "core/match/distance.h"
@@ -261,7 +263,7 @@ static enum outcome put_product(struct market *market, const struct product_put 
     wanted.norms = known->norms;
     *known = wanted;
     if (is_other) {
-        rules_affect_product(market, *number);
+        affected_add_product(market, *number);
     }
     return OUTCOME_CHANGED;
 }
@@ -440,7 +442,7 @@ static enum outcome advance(struct market *market, const struct tick *tick)
     int32_t yesterday = market->today;
     market->now_ms = tick->now;
     market->today = day_of(tick->now);
-    settle_expired(market);
+    settle_expired(market); /* First, so that no rule affects what has ended. */
     rules_pass_day(market, yesterday);
     return OUTCOME_PASSED_ON;
 }
@@ -503,9 +505,12 @@ void market_apply(struct market *market, uint16_t kind, const union command *com
 
     market->expired_needs.count = 0;
     market->expired_offers.count = 0;
-    rules_forget_affected(market);
+    affected_forget(market);
     enum outcome outcome = fold(market, kind, command, is_quarantined, &number);
-    rules_sort_affected(market);
+    if ((kind == KIND_NEED_PUT || kind == KIND_OFFER_PUT) && !MUTANT(38)) {
+        settle_expired(market); /* It may have come with its last day behind it. */
+    }
+    affected_sort(market);
     *change = (struct market_change){
         .outcome = outcome,
         .number = number,

@@ -157,14 +157,14 @@ struct market {
     struct candidate_index *index; /* core/match/candidates.c */
     struct expiry need_ends;       /* Latest days of live needs. */
     struct expiry offer_ends;      /* Last days of live offers. */
-    struct number_list expired_needs, expired_offers; /* Of the last tick. */
+    struct number_list expired_needs, expired_offers; /* By the last command. */
 };
 
 struct market_change {
     enum outcome outcome;
     uint32_t number; /* Of the party, product, need, offer or rule; NAME_NONE for none. */
-    /* Needs and offers that ended because a day passed, by day and number. Borrowed until the next
-     * apply. */
+    /* Needs and offers that ended because their last day has passed, by day and number. Borrowed
+     * until the next apply. */
     const uint32_t *expired_needs;
     size_t expired_need_count;
     const uint32_t *expired_offers;
@@ -183,6 +183,8 @@ void market_close(struct market *market);
  * keeps its party and product, an offer its kind (OUTCOME_CONFLICT); one that has ended stays as it
  * is (OUTCOME_STATE). New content takes the state that `is_quarantined` says, so a corrected
  * quantity ends a quarantine as an operator's release does.
+ *
+ * A need or offer put with its last day before today is taken in and ends at once.
  *
  * A put of a rule changes its days and what else may change; what it is about stays.
  *

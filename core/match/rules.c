@@ -11,10 +11,9 @@
  */
 #include "core/match/rules.h"
 
+#include "core/match/affected.h"
 #include "core/match/candidates.h"
 #include "core/match/lists.h"
-
-#include <stdlib.h>
 
 #define KEY_SIZE 12
 
@@ -164,8 +163,7 @@ uint32_t rules_exclusion(const struct market *market, uint32_t left, uint32_t ri
     return number;
 }
 
-static bool is_in_scope(const struct market *market, const struct rule *norm,
-                        const struct need *need)
+bool rule_is_in_scope(const struct market *market, const struct rule *norm, const struct need *need)
 {
     const struct party *requester = &market->parties[need->party];
 
@@ -192,7 +190,7 @@ uint32_t rules_norm_missed(const struct market *market, const struct need *need,
 
     for (size_t i = 0; i < norms->count; i++) {
         const struct rule *norm = &market->rules[norms->items[i]];
-        if (rule_is_in_force(norm, day) && is_in_scope(market, norm, need) &&
+        if (rule_is_in_force(norm, day) && rule_is_in_scope(market, norm, need) &&
             !is_certified(market, norm, offer->party, day)) {
             return norms->items[i];
         }
@@ -256,7 +254,7 @@ uint32_t rules_needed(const struct market *market, const struct need *need, uint
         const struct rule *norm = &market->rules[norms->items[i]];
         bool is_lasting =
             norm->to == DAY_NONE && (norm->from == DAY_NONE || norm->from <= market->today);
-        bits |= is_lasting && is_in_scope(market, norm, need) ? 1u << i : 0;
+        bits |= is_lasting && rule_is_in_scope(market, norm, need) ? 1u << i : 0;
     }
     return bits;
 }
@@ -362,160 +360,33 @@ static bool has_number(const uint32_t *numbers, size_t count, uint32_t number)
     return false;
 }
 
-size_t market_given_products(const struct market *market, uint32_t asked,
-                             uint32_t products[PRODUCT_GIVEN_MAX])
+/* `first`, then each product once that the rules name: the given ones, or those asked for. */
+static size_t list_products(const struct market *market, const struct number_list *rules,
+                            bool is_given, uint32_t first, uint32_t *products)
 {
-    const struct number_list *list = &market->products[asked].substitutes;
     size_t count = 0;
 
-    products[count++] = asked;
-    for (size_t i = 0; i < list->count; i++) {
-        uint32_t given = market->rules[list->items[i]].given;
-        if (!has_number(products, count, given)) {
-            products[count++] = given;
+    products[count++] = first;
+    for (size_t i = 0; i < rules->count; i++) {
+        const struct rule *rule = &market->rules[rules->items[i]];
+        uint32_t product = is_given ? rule->given : rule->product;
+        if (!has_number(products, count, product)) {
+            products[count++] = product;
         }
     }
     return count;
+}
+
+size_t market_given_products(const struct market *market, uint32_t asked,
+                             uint32_t products[PRODUCT_GIVEN_MAX])
+{
+    return list_products(market, &market->products[asked].substitutes, true, asked, products);
 }
 
 size_t market_asked_products(const struct market *market, uint32_t given,
                              uint32_t products[PRODUCT_ASKED_MAX])
 {
-    const struct number_list *list = &market->products[given].stands_in;
-    size_t count = 0;
-
-    products[count++] = given;
-    for (size_t i = 0; i < list->count; i++) {
-        uint32_t asked = market->rules[list->items[i]].product;
-        if (!has_number(products, count, asked)) {
-            products[count++] = asked;
-        }
-    }
-    return count;
-}
-
-/* Needs that are affected. */
-
-static void affect(struct market *market, uint32_t need)
-{
-    GROW(market->is_affected, market->is_affected_capacity, (size_t)need + 1);
-    if (!market->is_affected[need]) {
-        market->is_affected[need] = true;
-        list_append(&market->affected_needs, need);
-    }
-}
-
-/* The open needs that goods of `product` may serve, as far as `norm` (NULL: any) and `party`
- * (NAME_NONE: any) are about them. */
-static void affect_needs(struct market *market, uint32_t product, const struct rule *norm,
-                         uint32_t party)
-{
-    uint32_t asked[PRODUCT_ASKED_MAX];
-    size_t count = market_asked_products(market, product, asked);
-
-    for (size_t i = 0; i < count; i++) {
-        const struct number_list *needs = &market->products[asked[i]].needs;
-        for (size_t j = 0; j < needs->count; j++) {
-            const struct need *need = &market->needs[needs->items[j]];
-            if ((party == NAME_NONE || need->party == party) &&
-                (norm == NULL || is_in_scope(market, norm, need))) {
-                affect(market, needs->items[j]);
-            }
-        }
-    }
-}
-
-void rules_affect_product(struct market *market, uint32_t product)
-{
-    affect_needs(market, product, NULL, NAME_NONE);
-}
-
-static void affect_by_substitute(struct market *market, const struct rule *rule)
-{
-    const struct number_list *needs = &market->products[rule->product].needs;
-
-    for (size_t i = 0; i < needs->count; i++) {
-        affect(market, needs->items[i]);
-    }
-}
-
-/* Ended ones count: they may have commitments. */
-static bool has_offer(const struct market *market, uint32_t party, uint32_t product)
-{
-    uint32_t offer = market->parties[party].last_offer;
-
-    while (offer != NAME_NONE && market->offers[offer].product != product) {
-        offer = market->offers[offer].previous_offer;
-    }
-    return offer != NAME_NONE;
-}
-
-static void affect_by_certificate(struct market *market, const struct rule *rule)
-{
-    const struct number_list *norms = &market->products[rule->product].norms;
-
-    if (!has_offer(market, rule->party, rule->product)) {
-        return;
-    }
-    for (size_t i = 0; i < norms->count; i++) {
-        const struct rule *norm = &market->rules[norms->items[i]];
-        if (norm->code == rule->code) {
-            affect_needs(market, rule->product, norm, NAME_NONE);
-        }
-    }
-}
-
-/* The needs of `requester` that `offerer` has goods for. */
-static void affect_between(struct market *market, uint32_t requester, uint32_t offerer)
-{
-    for (uint32_t offer = market->parties[offerer].last_offer; offer != NAME_NONE;
-         offer = market->offers[offer].previous_offer) {
-        affect_needs(market, market->offers[offer].product, NULL, requester);
-    }
-}
-
-static void affect_by(struct market *market, const struct rule *rule)
-{
-    switch ((enum rule_kind)rule->kind) {
-    case RULE_SUBSTITUTE:
-        affect_by_substitute(market, rule);
-        return;
-    case RULE_NORM:
-        affect_needs(market, rule->product, rule, NAME_NONE);
-        return;
-    case RULE_CERTIFICATE:
-        affect_by_certificate(market, rule);
-        return;
-    case RULE_EXCLUSION:
-        affect_between(market, rule->party, rule->other);
-        affect_between(market, rule->other, rule->party);
-        return;
-    }
-    UNREACHABLE();
-}
-
-static int compare_numbers(const void *left, const void *right)
-{
-    uint32_t a = *(const uint32_t *)left;
-    uint32_t b = *(const uint32_t *)right;
-
-    return (a > b) - (a < b);
-}
-
-void rules_sort_affected(struct market *market)
-{
-    if (market->affected_needs.count > 1) {
-        qsort(market->affected_needs.items, market->affected_needs.count, sizeof(uint32_t),
-              compare_numbers);
-    }
-}
-
-void rules_forget_affected(struct market *market)
-{
-    for (size_t i = 0; i < market->affected_needs.count; i++) {
-        market->is_affected[market->affected_needs.items[i]] = false;
-    }
-    market->affected_needs.count = 0;
+    return list_products(market, &market->products[given].stands_in, false, given, products);
 }
 
 /* Days. */
@@ -562,7 +433,7 @@ static void turn(struct market *market, uint32_t number)
 {
     const struct rule *rule = &market->rules[number];
 
-    affect_by(market, rule);
+    affected_add_rule(market, rule);
     if (rule->kind == RULE_CERTIFICATE) {
         renew_offers_of_party(market, rule->party, rule->product);
     }
@@ -800,7 +671,7 @@ enum outcome rules_put(struct market *market, uint16_t kind, const union command
         }
         *number = rules_add(market, id, &wanted);
         if (!is_past(market, &wanted)) {
-            affect_by(market, &wanted);
+            affected_add_rule(market, &wanted);
         }
         return OUTCOME_CREATED;
     }
@@ -817,8 +688,8 @@ enum outcome rules_put(struct market *market, uint16_t kind, const union command
         return OUTCOME_CHANGED;
     }
     if (!is_past(market, &before) || !is_past(market, &wanted)) {
-        affect_by(market, &before);
-        affect_by(market, &wanted);
+        affected_add_rule(market, &before);
+        affected_add_rule(market, &wanted);
     }
     return OUTCOME_CHANGED;
 }

@@ -11,7 +11,7 @@
 #include "core/match/market.h"
 
 /* Folds substitute.put, norm.put, certificate.put, exclusion.put. The needs whose matches may be
- * others now are added to market->affected_needs. */
+ * others now are affected (core/match/affected.h). */
 enum outcome rules_put(struct market *market, uint16_t kind, const union command *command,
                        uint32_t *number);
 
@@ -25,14 +25,11 @@ bool rules_have_room(const struct market *market, const struct rule *rule);
 /* Affects the needs of every rule that begins or ends when `yesterday` becomes market->today. */
 void rules_pass_day(struct market *market, int32_t yesterday);
 
-/* Affects the open needs that goods of `product` may serve. */
-void rules_affect_product(struct market *market, uint32_t product);
-
-/* Ascending, each once, behind the last command. */
-void rules_sort_affected(struct market *market);
-void rules_forget_affected(struct market *market);
-
 bool rule_is_in_force(const struct rule *rule, int32_t day);
+
+/* Whether a norm is about a need: its class, and where it is asked for. */
+bool rule_is_in_scope(const struct market *market, const struct rule *norm,
+                      const struct need *need);
 
 /* The best rule by which `given` may stand in for `asked` on `day`, NAME_NONE for none. */
 uint32_t rules_substitute(const struct market *market, uint32_t asked, uint32_t given, int32_t day);

@@ -97,6 +97,9 @@ int64_t plan_offer_promised(const struct plan *plan, uint32_t offer)
     for (uint32_t i = 0; i < known->range.count; i++) {
         units += flow_source_used(plan->flow, known->range.first + i);
     }
+    for (uint32_t at = known->first_bend; at != 0; at = plan->bends[at - 1].next_of_offer) {
+        units += plan->bends[at - 1].units;
+    }
     return units;
 }
 
@@ -123,10 +126,28 @@ void plan_exclude(struct plan *plan, uint32_t need, uint32_t offer)
     plan->needs[need].first_excluded = (uint32_t)plan->exclusion_count;
 }
 
+/* What the flow has of it leaves the flow; where that is not all the next settle must look at both
+ * ends. */
+static void take_out(struct plan *plan, const struct plan_assignment *assignment)
+{
+    uint32_t need = assignment->need;
+    uint32_t offer = assignment->offer;
+    int64_t flowing = plan_share(plan, need, offer).units;
+
+    plan_fix(plan, need, offer, min_i64(flowing, assignment->quantity));
+    plan_set_bend(plan, need, offer, 0);
+    if (flowing != assignment->quantity) {
+        marks_add(&plan->touched_needs, need);
+        marks_add(&plan->touched_offers, offer);
+        plan_note_moved(plan, need, offer);
+    }
+}
+
 void plan_commit(struct plan *plan, uint32_t number)
 {
     struct plan_assignment *assignment = &plan->assignments[number];
 
+    take_out(plan, assignment);
     plan->needs[assignment->need].fixed += MUTANT(19) ? 0 : assignment->quantity;
     plan->offers[assignment->offer].fixed += assignment->quantity;
     marks_add(&plan->dirty_fixed, assignment->offer);
@@ -142,7 +163,6 @@ static void commit(struct plan *plan, uint32_t number)
 {
     const struct plan_assignment *assignment = &plan->assignments[number];
 
-    plan_fix(plan, assignment->need, assignment->offer, assignment->quantity);
     plan_commit(plan, number);
     marks_add(&plan->touched_needs, assignment->need); /* The rules are asked of it from now on. */
 }
@@ -160,6 +180,9 @@ static void give_up(struct plan *plan, uint32_t number, bool was_fixed)
         plan_unbook(plan, number);
         assignment->to_make = 0;
         marks_add(&plan->dirty_fixed, offer);
+    }
+    if (!was_fixed) {
+        plan_set_bend(plan, need, offer, 0);
     }
     plan_unlink(plan, number);
     plan_exclude(plan, need, offer);

@@ -65,7 +65,7 @@ size_t plan_tranches(const struct plan *plan, uint32_t number,
 
 /* Pairs. */
 
-static void note_moved(struct plan *plan, uint32_t need, uint32_t offer)
+void plan_note_moved(struct plan *plan, uint32_t need, uint32_t offer)
 {
     GROW(plan->moved, plan->moved_capacity, plan->moved_count + 1);
     plan->moved[plan->moved_count++] = (uint64_t)need << 32 | offer;
@@ -104,9 +104,9 @@ struct plan_share plan_share(const struct plan *plan, uint32_t need, uint32_t of
             known->range.count == 0 ? 0 : flow_units(plan->flow, need, known->range.first);
         return share;
     }
-    const struct flow_arc *arcs = flow_arcs(plan->flow, need, &count);
+    const struct flow_arc *arcs = flow_arcs_in_use(plan->flow, need, &count);
     for (size_t i = 0; i < count; i++) {
-        if (arcs[i].units == 0 || !is_of(plan, offer, &arcs[i])) {
+        if (!is_of(plan, offer, &arcs[i])) {
             continue;
         }
         uint32_t place = slot_place(known->range, known->days, arcs[i].source);
@@ -123,12 +123,9 @@ int64_t plan_pair_units(const struct plan *plan, uint32_t need, uint32_t offer)
     return plan_share(plan, need, offer).units;
 }
 
-/* A copy of the arcs, since changes invalidate them. */
-static size_t copy_arcs(struct plan *plan, uint32_t need)
+/* Copies them, since changes invalidate what the flow lends. */
+static size_t keep_arcs(struct plan *plan, const struct flow_arc *arcs, size_t count)
 {
-    size_t count;
-    const struct flow_arc *arcs = flow_arcs(plan->flow, need, &count);
-
     GROW(plan->work, plan->work_capacity, count);
     if (count > 0) {
         memcpy(plan->work, arcs, count * sizeof *arcs);
@@ -136,13 +133,23 @@ static size_t copy_arcs(struct plan *plan, uint32_t need)
     return count;
 }
 
+size_t plan_copy_arcs(struct plan *plan, uint32_t need)
+{
+    size_t count;
+    const struct flow_arc *arcs = flow_arcs(plan->flow, need, &count);
+
+    return keep_arcs(plan, arcs, count);
+}
+
 void plan_fix(struct plan *plan, uint32_t need, uint32_t offer, int64_t units)
 {
-    size_t count = copy_arcs(plan, need);
+    size_t count;
+    const struct flow_arc *arcs = flow_arcs_in_use(plan->flow, need, &count);
 
+    count = keep_arcs(plan, arcs, count);
     for (size_t i = 0; i < count && units > 0; i++) {
         int64_t fixed = min_i64(units, plan->work[i].units);
-        if (fixed > 0 && is_of(plan, offer, &plan->work[i])) {
+        if (is_of(plan, offer, &plan->work[i])) {
             flow_fix(plan->flow, need, plan->work[i].source, fixed);
             units -= fixed;
         }
@@ -159,7 +166,7 @@ static void fit_arc(struct plan *plan, uint32_t need, uint32_t offer,
     uint32_t cost;
 
     if (place == SLOT_NONE || !plan_can_use(plan, need, offer, places, place, &cost)) {
-        note_moved(plan, need, offer);
+        plan_note_moved(plan, need, offer);
         flow_remove_arc(plan->flow, need, arc->source);
         marks_add(&plan->dirty_shares, need);
         return;
@@ -252,7 +259,7 @@ static void fit_pair(struct plan *plan, uint32_t need, uint32_t offer, size_t fi
 /* All pairs of the need that have arcs. */
 static void fit_need(struct plan *plan, uint32_t need)
 {
-    size_t count = copy_arcs(plan, need);
+    size_t count = plan_copy_arcs(plan, need);
     size_t first = 0;
 
     while (first < count) {
@@ -290,7 +297,7 @@ static void fit_pairs(struct plan *plan)
             continue;
         }
         if (i == 0 || plan->pairs[i - 1] >> 32 != need) {
-            count = copy_arcs(plan, need);
+            count = plan_copy_arcs(plan, need);
         }
         while (first < count && !is_of(plan, offer, &plan->work[first])) {
             first++;
@@ -300,7 +307,7 @@ static void fit_pairs(struct plan *plan)
             end++;
         }
         if (end > first) {
-            note_moved(plan, need, offer); /* Its slots may serve other days. */
+            plan_note_moved(plan, need, offer); /* Its slots may serve other days. */
         }
         fit_pair(plan, need, offer, first, end - first);
     }
@@ -373,7 +380,7 @@ static void move_slots(struct plan *plan, uint32_t number)
         GROW(plan->needs_of, plan->needs_of_capacity, count);
         flow_sinks(plan->flow, slot, plan->needs_of, count);
         for (size_t j = 0; j < count; j++) {
-            note_moved(plan, plan->needs_of[j], number);
+            plan_note_moved(plan, plan->needs_of[j], number);
             flow_remove_arc(plan->flow, plan->needs_of[j], slot);
             marks_add(&plan->dirty_shares, plan->needs_of[j]);
         }

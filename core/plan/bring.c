@@ -309,6 +309,29 @@ static void look_from_offers(struct plan *plan, uint32_t product, const uint64_t
     }
 }
 
+/* Adds the missing arcs of one need, from `first` on; returns the first of the next. */
+static size_t add_missing(struct plan *plan, size_t first)
+{
+    uint32_t need = plan->missing[first].need;
+    size_t end = first;
+
+    for (; end < plan->missing_count && plan->missing[end].need == need; end++) {
+        const struct missing *missing = &plan->missing[end];
+        size_t at = end - first;
+        GROW(plan->work, plan->work_capacity, at + 1);
+        for (; at > 0 && plan->work[at - 1].source > missing->slot; at--) {
+            plan->work[at] = plan->work[at - 1];
+        }
+        plan->work[at] = (struct flow_arc){.source = missing->slot, .cost = missing->cost};
+        marks_add(&plan->pending_offers, slots_owner(&plan->slots, missing->slot));
+    }
+    flow_add_arcs(plan->flow, need, plan->work, end - first);
+    marks_add(&plan->dirty_shares, need);
+    marks_add(&plan->pending_needs, need);
+    marks_add(&plan->grown_needs, need);
+    return end;
+}
+
 /* Finds what is missing around the pending needs and offers, and adds it. Those that got something
  * are looked at again in the next round, since not all may have been added. */
 static bool bring_in(struct plan *plan)
@@ -324,13 +347,8 @@ static bool bring_in(struct plan *plan)
     each_product(plan, count, look_from_offers);
     marks_clear(&plan->pending_needs);
     marks_clear(&plan->pending_offers);
-    for (size_t i = 0; i < plan->missing_count; i++) {
-        const struct missing *missing = &plan->missing[i];
-        flow_set_arc(plan->flow, missing->need, missing->slot, missing->cost);
-        marks_add(&plan->dirty_shares, missing->need);
-        marks_add(&plan->pending_needs, missing->need);
-        marks_add(&plan->pending_offers, slots_owner(&plan->slots, missing->slot));
-        marks_add(&plan->grown_needs, missing->need);
+    for (size_t i = 0; i < plan->missing_count;) {
+        i = add_missing(plan, i);
     }
     return plan->missing_count > 0;
 }
@@ -373,6 +391,13 @@ static int compare_arcs(const void *left, const void *right)
     return (a->source > b->source) - (a->source < b->source);
 }
 
+/* Whether what is told needs the arc: some of the offer is told that does not flow. */
+static bool is_told(const struct plan *plan, uint32_t need, uint32_t source)
+{
+    return plan->needs[need].first_bend != 0 &&
+           plan_bend(plan, need, slots_owner(&plan->slots, source)) > 0;
+}
+
 /* A need with twice the arcs that are kept goes back to the cheapest and those that serve it. In a
  * settled flow an arc without units can go without harm; the bound then begins with it. */
 static void prune(struct plan *plan, uint32_t need)
@@ -389,7 +414,7 @@ static void prune(struct plan *plan, uint32_t need)
     qsort(plan->work, count, sizeof *plan->work, compare_arcs);
     for (size_t i = kept_max; i < count; i++) {
         const struct flow_arc *arc = &plan->work[i];
-        if (arc->units == 0) {
+        if (arc->units == 0 && !is_told(plan, need, arc->source)) {
             flow_remove_arc(plan->flow, need, arc->source);
             plan->needs[need].bound = (uint32_t)min_u64(plan->needs[need].bound, arc->cost);
         }
@@ -397,6 +422,13 @@ static void prune(struct plan *plan, uint32_t need)
     int64_t *reach_max = &plan->products[plan->market->needs[need].product].reach_max;
     *reach_max = max_i64(*reach_max, reach_of(plan, need));
     marks_add(&plan->dirty_shares, need);
+}
+
+void plan_sort_moved(struct plan *plan)
+{
+    if (plan->moved_count > 1) {
+        qsort(plan->moved, plan->moved_count, sizeof *plan->moved, compare_u64);
+    }
 }
 
 void plan_optimise(struct plan *plan)
@@ -411,8 +443,5 @@ void plan_optimise(struct plan *plan)
     for (size_t i = 0; i < plan->grown_needs.count; i++) {
         prune(plan, plan->grown_needs.items[i]);
     }
-    marks_clear(&plan->grown_needs);
-    if (plan->moved_count > 1) {
-        qsort(plan->moved, plan->moved_count, sizeof *plan->moved, compare_u64);
-    }
+    plan_sort_moved(plan);
 }

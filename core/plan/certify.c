@@ -41,20 +41,35 @@ static bool fail(const struct proof *proof, const char *what, uint32_t need, uin
     return false;
 }
 
-/* What the assignments of a need say of an offer, against the flow. */
-static bool check_share(const struct proof *proof, uint32_t need, uint32_t offer)
+/* What the assignments of a need say of an offer, against the flow and what lots make of it. */
+static bool check_told(const struct proof *proof, uint32_t need, uint32_t offer)
 {
     const struct plan *plan = proof->plan;
     uint32_t number = plan_find_unfixed(plan, need, offer);
-    struct plan_share share = plan_share(plan, need, offer);
+    struct plan_share told = plan_told(plan, need, offer);
 
-    if ((number == 0 ? 0 : plan->assignments[number].quantity) != share.units) {
-        return fail(proof, "an assignment differs from the flow", need, offer);
+    if ((number == 0 ? 0 : plan->assignments[number].quantity) != told.units) {
+        return fail(proof, "an assignment differs from what is told", need, offer);
     }
-    if (number != 0 && plan->assignments[number].day != share.day) {
-        return fail(proof, "an assignment has another day than the flow", need, offer);
+    if (number != 0 && plan->assignments[number].day != told.day) {
+        return fail(proof, "an assignment has another day than what is told", need, offer);
+    }
+    if (number != 0 && plan_match_on(plan, need, offer, told.day).reason != MATCH_POSSIBLE) {
+        return fail(proof, "what is told is no match", need, offer);
     }
     return true;
+}
+
+/* Lots: none is told less, and none lies idle that a need could be told. */
+static bool check_lots(const struct proof *proof, uint32_t need)
+{
+    const struct plan *plan = proof->plan;
+    uint32_t idle = plan->bend_count == 0 ? NAME_NONE : plan_find_idle(plan, need);
+
+    if (!plan_is_lotted(plan, need)) {
+        return fail(proof, "less than a lot is told", need, NAME_NONE);
+    }
+    return idle == NAME_NONE || fail(proof, "a lot lies idle that a need would take", need, idle);
 }
 
 /* One slot of an offer, at `place`; `match` is that of its last day. */
@@ -126,7 +141,7 @@ static bool check_pair(const struct proof *proof, uint32_t need, uint32_t offer)
             return false;
         }
     }
-    return check_share(proof, need, offer);
+    return check_told(proof, need, offer);
 }
 
 static bool check_offers(const struct proof *proof, uint32_t need, uint32_t given)
@@ -205,8 +220,8 @@ static bool check_need(struct proof *proof, uint32_t number)
     if (fixed != plan->needs[number].fixed) {
         return fail(proof, "what is fixed differs from the assignments", number, NAME_NONE);
     }
-    if (loose != flow_sink_served(plan->flow, number)) {
-        return fail(proof, "what is proposed differs from the flow", number, NAME_NONE);
+    if (loose != plan_told_units(plan, number)) {
+        return fail(proof, "what is proposed differs from what is told", number, NAME_NONE);
     }
     if (loose > 0 && fixed + loose > (int64_t)need->quantity) {
         return fail(proof, "a need is served beyond its quantity", number, NAME_NONE);
@@ -214,7 +229,7 @@ static bool check_need(struct proof *proof, uint32_t number)
     if (need->state != NEED_OPEN) {
         return loose == 0 || fail(proof, "a need that is not open is served", number, NAME_NONE);
     }
-    return check_arcs(proof, number) && check_matches(proof, number);
+    return check_arcs(proof, number) && check_matches(proof, number) && check_lots(proof, number);
 }
 
 /* Days, chain and capacities of the slots are what follows from the market and the commitments. */
@@ -264,6 +279,9 @@ static bool check_offer(struct proof *proof, uint32_t number)
     }
     if ((offer->range.count == 0) != is_over) {
         return fail(proof, "an offer has no slots, or has them still", NAME_NONE, number);
+    }
+    if (!plan_told_fits(plan, number)) {
+        return fail(proof, "more is told than can be made", NAME_NONE, number);
     }
     return is_over || check_slots(proof, number);
 }

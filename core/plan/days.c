@@ -436,6 +436,11 @@ bool plan_is_of_use(const struct plan *plan, uint32_t need, uint32_t offer, uint
     return next.reason != MATCH_POSSIBLE || next.days_late > 0 || next.cost > match->cost;
 }
 
+static uint32_t days_behind(int32_t day, int32_t other)
+{
+    return day > other ? (uint32_t)(day - other) : 0;
+}
+
 static struct plan_places dated_places(const struct plan *plan, uint32_t need, uint32_t number)
 {
     const struct plan_offer *offer = &plan->offers[number];
@@ -476,15 +481,11 @@ struct plan_places plan_places(const struct plan *plan, uint32_t need, uint32_t 
     places.on_time = days.on_time;
     places.cost = match.cost;
     int32_t day = plan_day_at(plan, number, places.from);
-    if (day > days.on_time && day > offer->days.first) {
+    places.days_late = days_behind(day, days.on_time);
+    if (places.days_late > 0 && day > offer->days.first) {
         places.cost = plan_match_on(plan, need, number, day).cost;
     }
     return places;
-}
-
-static uint32_t days_behind(int32_t day, int32_t other)
-{
-    return day > other ? (uint32_t)(day - other) : 0;
 }
 
 static uint32_t cost_at(const struct plan *plan, uint32_t offer, const struct plan_places *places,
@@ -493,8 +494,8 @@ static uint32_t cost_at(const struct plan *plan, uint32_t offer, const struct pl
     if (place == places->from) {
         return places->cost;
     }
-    uint64_t days = days_behind(plan_day_at(plan, offer, place), places->on_time) -
-                    days_behind(plan_day_at(plan, offer, places->from), places->on_time);
+    uint64_t days =
+        days_behind(plan_day_at(plan, offer, place), places->on_time) - places->days_late;
     return (uint32_t)min_u64(places->cost + days * plan->options.rules.per_day_late, COST_MAX);
 }
 

@@ -72,10 +72,23 @@ static bool is_match(const struct plan *plan, uint32_t need, uint32_t offer)
     return match_check(plan->market, &plan->options.rules, need, offer).reason == MATCH_POSSIBLE;
 }
 
-/* The reason for less of an assignment, the nearest cause first. */
-static const char *reason_for_less(const struct plan *plan, uint32_t need, uint32_t offer,
-                                   bool need_has_less)
+/* What else than an event moved units: lots, another need, or nothing but a better plan. */
+static const char *reason_of_plan(const struct plan *plan, const struct share *share,
+                                  uint32_t offer, bool is_less)
 {
+    int64_t bend = plan_bend(plan, share->need, offer);
+
+    if (is_less ? bend < 0 : bend > 0) {
+        return REASON_LOT;
+    }
+    return is_less && share->has_less ? REASON_DISPLACED : REASON_BETTER;
+}
+
+/* The reason for less of an assignment, the nearest cause first. */
+static const char *reason_for_less(const struct plan *plan, const struct share *share,
+                                   uint32_t offer)
+{
+    uint32_t need = share->need;
     uint8_t of_need = plan->needs[need].causes;
     uint8_t of_offer = plan->offers[offer].causes;
 
@@ -97,13 +110,13 @@ static const char *reason_for_less(const struct plan *plan, uint32_t need, uint3
     if (of_offer & CAUSE_DROP) {
         return REASON_CAPACITY_DROP;
     }
-    return need_has_less ? REASON_DISPLACED : REASON_BETTER;
+    return reason_of_plan(plan, share, offer, true);
 }
 
-static const char *reason_for_more(const struct plan *plan, uint32_t need, uint32_t offer,
-                                   int64_t before)
+static const char *reason_for_more(const struct plan *plan, const struct share *share,
+                                   uint32_t offer, int64_t before)
 {
-    uint8_t of_need = plan->needs[need].causes;
+    uint8_t of_need = plan->needs[share->need].causes;
     uint8_t of_offer = plan->offers[offer].causes;
 
     if (before == 0 && (of_need & CAUSE_NEW)) {
@@ -118,7 +131,8 @@ static const char *reason_for_more(const struct plan *plan, uint32_t need, uint3
     if (before == 0) {
         return REASON_NEW;
     }
-    return of_need & CAUSE_CHANGED ? REASON_NEED_CHANGED : REASON_BETTER;
+    return of_need & CAUSE_CHANGED ? REASON_NEED_CHANGED
+                                   : reason_of_plan(plan, share, offer, false);
 }
 
 /* The last day is the dearest. */
@@ -179,8 +193,8 @@ static const char *reason_for(const struct plan *plan, const struct share *share
     if (before == after) {
         return REASON_DAY;
     }
-    return after > before ? reason_for_more(plan, share->need, offer, before)
-                          : reason_for_less(plan, share->need, offer, share->has_less);
+    return after > before ? reason_for_more(plan, share, offer, before)
+                          : reason_for_less(plan, share, offer);
 }
 
 static void tell_pair(struct plan *plan, const struct plan_listener *listener,
@@ -188,7 +202,7 @@ static void tell_pair(struct plan *plan, const struct plan_listener *listener,
 {
     uint32_t number = plan_find_unfixed(plan, share->need, offer);
     int64_t before = number == 0 ? 0 : plan->assignments[number].quantity;
-    struct plan_share after = plan_share(plan, share->need, offer);
+    struct plan_share after = plan_told(plan, share->need, offer);
 
     marks_add(&plan->dirty_shares, share->need);
     if (before == after.units && (number == 0 || plan->assignments[number].day == after.day)) {
@@ -224,7 +238,7 @@ static void tell_need(struct plan *plan, const struct plan_listener *listener,
             continue;
         }
         uint32_t number = plan_find_unfixed(plan, share.need, offer);
-        gain += plan_pair_units(plan, share.need, offer);
+        gain += plan_told(plan, share.need, offer).units;
         gain -= number == 0 ? 0 : plan->assignments[number].quantity;
     }
     share.has_less = gain < 0;

@@ -31,8 +31,9 @@ struct choices {
 struct inquiry {
     struct plan *plan;
     uint32_t need;
+    uint32_t *offers; /* Possible ones: `facts->possible`. */
+    size_t offer_capacity;
     struct choices choices;
-    bool has_units; /* Some possible offer has units that are not committed. */
     struct explain_facts *facts;
 };
 
@@ -177,7 +178,6 @@ static void add_choices(struct inquiry *inquiry, uint32_t offer)
     struct choices *choices = &inquiry->choices;
     uint32_t cost;
 
-    inquiry->has_units = inquiry->has_units || plan_offer_rest(inquiry->plan, offer) > 0;
     for (uint32_t place = places.from; place < places.end; place++) {
         if (plan_can_use(inquiry->plan, inquiry->need, offer, &places, place, &cost)) {
             GROW(choices->items, choices->capacity, choices->count + 1);
@@ -193,15 +193,15 @@ static void look_at_offer(struct inquiry *inquiry, uint32_t offer)
     struct match match = match_check(plan->market, plan_rules(plan), inquiry->need, offer);
 
     if (match.reason == MATCH_POSSIBLE && !plan_is_excluded(plan, inquiry->need, offer)) {
-        inquiry->facts->possible++;
-        add_choices(inquiry, offer);
+        GROW(inquiry->offers, inquiry->offer_capacity, (size_t)inquiry->facts->possible + 1);
+        inquiry->offers[inquiry->facts->possible++] = offer;
     } else {
         count_failure(inquiry, offer, match.reason);
     }
 }
 
-/* Sorts the offers of the need's product and of its substitutes into choices and failures. The
- * caller frees the choices. */
+/* Sorts the offers of the need's product and of its substitutes into possible ones and failures.
+ * The caller frees the offers. */
 static void look_at_offers(struct inquiry *inquiry)
 {
     const struct market *market = inquiry->plan->market;
@@ -258,30 +258,61 @@ static struct explain_rank next_rank(const struct inquiry *inquiry)
     };
 }
 
+/* Puts a cheaper day of the offer in the place of `best`. A unit taken costs the plan the price of
+ * its slot or more; of later places none is cheaper itself, unless rules have dates, and none has a
+ * price below the offer's. */
+static void weigh_places(const struct inquiry *inquiry, const struct ripples *taken, uint32_t offer,
+                         struct choice *best)
+{
+    const struct plan *plan = inquiry->plan;
+    struct plan_places places = plan_places(plan, inquiry->need, offer);
+    int64_t price = plan_offer_price(plan, offer);
+    uint32_t cost;
+
+    for (uint32_t place = places.from; place < places.end; place++) {
+        if (!plan_can_use(plan, inquiry->need, offer, &places, place, &cost)) {
+            continue;
+        }
+        if (!places.is_dated && cost + price >= best->total) {
+            return;
+        }
+        struct choice choice = {
+            .source = plan_slot_at(plan, offer, place), .offer = offer, .cost = cost};
+        choice.total = total_of(taken, &choice, inquiry->need);
+        if (choice.total < best->total) {
+            *best = choice;
+        }
+    }
+}
+
+static bool has_units(const struct inquiry *inquiry)
+{
+    bool has_some = false;
+
+    for (uint32_t i = 0; i < inquiry->facts->possible; i++) {
+        has_some = has_some || plan_offer_rest(inquiry->plan, inquiry->offers[i]) > 0;
+    }
+    return has_some;
+}
+
 static struct explain_verdict judge_scarce(const struct inquiry *inquiry,
                                            const struct ripples *taken)
 {
-    const struct choice *best = NULL;
-    int64_t least = TOTAL_NONE;
+    struct choice best = {.total = TOTAL_NONE};
 
-    for (size_t i = 0; i < inquiry->choices.count; i++) {
-        const struct choice *choice = &inquiry->choices.items[i];
-        int64_t total = total_of(taken, choice, inquiry->need);
-        if (total < least) {
-            least = total;
-            best = choice;
-        }
+    for (uint32_t i = 0; i < inquiry->facts->possible; i++) {
+        weigh_places(inquiry, taken, inquiry->offers[i], &best);
     }
-    if (best == NULL) {
+    if (best.total == TOTAL_NONE) {
         return (struct explain_verdict){
-            .cause = inquiry->has_units ? EXPLAIN_CAPACITY : EXPLAIN_COMMITTED,
+            .cause = has_units(inquiry) ? EXPLAIN_CAPACITY : EXPLAIN_COMMITTED,
             .offer = NAME_NONE,
         };
     }
-    struct explain_effect effect = effect_of(inquiry->plan, taken, best->source, inquiry->need);
+    struct explain_effect effect = effect_of(inquiry->plan, taken, best.source, inquiry->need);
     return (struct explain_verdict){
         .cause = cause_of(next_rank(inquiry), &effect),
-        .offer = best->offer,
+        .offer = best.offer,
         .effect = effect,
     };
 }
@@ -293,9 +324,13 @@ static bool is_open(const struct plan *plan, uint32_t need)
 
 static bool is_served(const struct plan *plan, uint32_t need)
 {
-    const struct flow *flow = plan_flow(plan);
+    return is_open(plan, need) && plan_need_missing(plan, need) == 0;
+}
 
-    return is_open(plan, need) && flow_sink_served(flow, need) == flow_sink_wanted(flow, need);
+/* Whether the optimum gives it units that would be told if there were no lots. */
+static bool lacks_lot(const struct plan *plan, uint32_t need)
+{
+    return plan_told_units(plan, need) < flow_sink_served(plan_flow(plan), need);
 }
 
 static struct explain_verdict judge(const struct inquiry *inquiry, const struct ripples *taken)
@@ -307,6 +342,8 @@ static struct explain_verdict judge(const struct inquiry *inquiry, const struct 
         verdict.cause = EXPLAIN_NOT_OPEN;
     } else if (is_served(inquiry->plan, inquiry->need)) {
         verdict.cause = EXPLAIN_SERVED;
+    } else if (lacks_lot(inquiry->plan, inquiry->need)) {
+        verdict.cause = EXPLAIN_LOT;
     } else if (facts->possible > 0) {
         verdict = judge_scarce(inquiry, taken);
     } else if (facts->failure_count > 0) {
@@ -404,7 +441,7 @@ struct explain_verdict explain_verdict(struct plan *plan, const struct ripples *
     }
     look_at_offers(&inquiry);
     struct explain_verdict verdict = judge(&inquiry, taken);
-    free(inquiry.choices.items);
+    free(inquiry.offers);
     return verdict;
 }
 
@@ -630,6 +667,10 @@ void explain_need(struct plan *plan, uint32_t need, uint32_t instead_of,
     ENSURE(plan_is_settled(plan));
     *facts = (struct explain_facts){.instead_of = NAME_NONE};
     look_at_offers(&inquiry);
+    ENSURE(facts->possible == 0 || inquiry.offers != NULL);
+    for (uint32_t i = 0; i < facts->possible; i++) {
+        add_choices(&inquiry, inquiry.offers[i]);
+    }
     find_tranches(&inquiry);
     find_more(&inquiry, instead_of == NAME_NONE);
     if (instead_of != NAME_NONE || facts->verdict.cause == EXPLAIN_SERVED) {
@@ -639,5 +680,6 @@ void explain_need(struct plan *plan, uint32_t need, uint32_t instead_of,
         }
     }
     find_prices(&inquiry);
+    free(inquiry.offers);
     free(inquiry.choices.items);
 }

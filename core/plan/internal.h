@@ -8,7 +8,9 @@
  *     bring.c     makes the flow optimal over all matches, listed or not
  *     doubts.c    commitments that rules would not allow any more
  *     explain.c   why a need gets what it gets
- *     events.c    tells the difference between the flow and the assignments
+ *     told.c      what is told where it is not what flows
+ *     keep.c      keeps what is told to lots
+ *     events.c    tells the difference to the assignments
  *     rows.c      saves and loads
  *     certify.c   proves
  *
@@ -42,6 +44,7 @@ struct plan_need {
     uint32_t bound;          /* Every place of use (plan_places) that is cheaper has an arc. */
     uint32_t first;          /* Of the assignments that give it something; 0 for none. */
     uint32_t first_excluded; /* Index + 1 in `exclusions`; 0 for none. */
+    uint32_t first_bend;     /* Index + 1 in `bends`; 0 for none. */
     uint8_t counted_state;
     uint8_t counted_class;
     uint8_t causes; /* enum cause_bit */
@@ -55,6 +58,7 @@ struct plan_offer {
     struct slot_days days;   /* Which they serve. */
     bool is_cut;             /* Its chain: goods of some days wait for no later one. */
     uint32_t first_booked;   /* Of the commitments with units to make, by deadline; 0 for none. */
+    uint32_t first_bend;     /* Index + 1 in `bends`; 0 for none. */
     uint8_t counted_state;
     uint8_t causes;
 };
@@ -64,8 +68,9 @@ struct plan_offer {
  * speaks for itself. plan_can_use tells for each, with its cost. */
 struct plan_places {
     uint32_t from, end;
-    uint32_t cost;   /* At `from`. */
-    int32_t on_time; /* The last day of production that is. */
+    uint32_t cost; /* At `from`, and so many days is that late. */
+    uint32_t days_late;
+    int32_t on_time; /* The last day of production that is not. */
     bool is_dated;
 };
 
@@ -89,6 +94,13 @@ struct plan_product {
 struct exclusion { /* An offer that a need shall not have again, or the other way round. */
     uint32_t offer;
     uint32_t next; /* Index + 1; 0 for none. */
+};
+
+struct bend { /* A pair that is told other units than flow. */
+    uint32_t need, offer;
+    int64_t units;          /* Told beyond the flow; negative when some of it is withheld. */
+    uint32_t next_of_need;  /* Index + 1; 0 for none. Also of those that are free. */
+    uint32_t next_of_offer; /* In no particular order. */
 };
 
 struct pending_answer { /* What a command did, told at the next settle. */
@@ -140,6 +152,11 @@ struct plan {
     struct exclusion *exclusions;
     size_t exclusion_capacity;
     size_t exclusion_count;
+    struct bend *bends;
+    size_t bend_capacity;
+    uint32_t bend_end;   /* Behind the highest that was used. */
+    uint32_t bend_count; /* Those that are not free. */
+    uint32_t free_bend;  /* Index + 1; 0 for none. */
 
     uint64_t seq; /* Of the entry applied last, and its time. */
     uint64_t time_ms;
@@ -176,7 +193,8 @@ struct plan {
     struct flow_arc *work;
     size_t work_capacity;
     struct day_work *day_work;
-    uint32_t *needs_of; /* Of an offer. */
+    struct keeping *keeping; /* keep.c */
+    uint32_t *needs_of;      /* Of an offer. */
     size_t needs_of_capacity;
 
     /* Since the last save. */
@@ -197,7 +215,8 @@ bool plan_offer_is_active(const struct plan *plan, uint32_t offer);
 
 /* answers.c */
 void plan_answer(struct plan *plan, const struct plan_input *input);
-/* Of an assignment whose units are in the flow no more: the need and the offer have it fixed. */
+/* Units of an assignment leave the flow, or as many of them as are in it: the need and the offer
+ * have them fixed. */
 void plan_commit(struct plan *plan, uint32_t number);
 uint32_t plan_add_assignment(struct plan *plan, const struct plan_assignment *assignment);
 void plan_link(struct plan *plan, uint32_t number);
@@ -258,11 +277,42 @@ struct plan_share {
     int32_t day;
 };
 struct plan_share plan_share(const struct plan *plan, uint32_t need, uint32_t offer);
+/* Copies the arcs of a need into `work`: what the flow lends, the next loan overwrites. */
+size_t plan_copy_arcs(struct plan *plan, uint32_t need);
 /* Fixes up to `units` of a pair. */
 void plan_fix(struct plan *plan, uint32_t need, uint32_t offer, int64_t units);
 
 /* bring.c */
 void plan_optimise(struct plan *plan);
+void plan_sort_moved(struct plan *plan);
+
+/* The flow of some pair may have changed, or what is told of it. */
+void plan_note_moved(struct plan *plan, uint32_t need, uint32_t offer);
+
+/* told.c: what a pair is told is its flow and its bend. Bends are not saved: they are what the
+ * assignments differ by from the flow. */
+int64_t plan_bend(const struct plan *plan, uint32_t need, uint32_t offer);
+void plan_set_bend(struct plan *plan, uint32_t need, uint32_t offer, int64_t units); /* 0: none. */
+/* Without units in the flow, by the first day that has an arc. */
+struct plan_share plan_told(const struct plan *plan, uint32_t need, uint32_t offer);
+int64_t plan_told_units(const struct plan *plan, uint32_t need); /* Of all its offers. */
+/* Units of an offer that are neither committed nor told. */
+int64_t plan_spare(const struct plan *plan, uint32_t offer);
+/* Units that can be told beside the others, made by a day of a slot; negative when the others are
+ * too many. Goods of other days count as far as they wait for that one. */
+int64_t plan_spare_by(const struct plan *plan, uint32_t offer, int32_t day);
+/* Whether all that the offer is told to give can be made in time. */
+bool plan_told_fits(const struct plan *plan, uint32_t offer);
+
+/* keep.c */
+void plan_keep_open(struct plan *plan);
+void plan_keep_close(struct plan *plan);
+/* After plan_optimise: sets bends so that what is told keeps to lots. */
+void plan_keep_to_lots(struct plan *plan);
+/* No offer is told less than a lot to the need, but for one that completes it. */
+bool plan_is_lotted(const struct plan *plan, uint32_t need);
+/* A listed offer that lies idle though the need could be told more of it, NAME_NONE for none. */
+uint32_t plan_find_idle(const struct plan *plan, uint32_t need);
 
 /* events.c */
 void plan_tell(struct plan *plan, const struct plan_listener *listener);

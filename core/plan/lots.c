@@ -16,34 +16,18 @@
  */
 #include "core/plan/lots.h"
 
+#include "core/plan/part.h"
+
 #include "core/model/record.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define SMALL_PAIR_COUNT_MAX 32 /* Parts up to this size are searched beyond the first descent. */
-#define NODE_COUNT_MAX 2000     /* The budget of a part's search. */
-#define VISIT_COUNT_MAX 8       /* Offers that a path visits in a large part. */
+#define NODE_COUNT_MAX 2000 /* The budget of a part's search. */
+#define VISIT_COUNT_MAX 8   /* Offers that a path visits in a large part. */
 #define NONE UINT32_MAX
 
 enum fate { FATE_RAISE, FATE_COMPLETE, FATE_CLOSE, FATE_COUNT };
-
-struct part {
-    struct lots_need *needs;
-    size_t need_count;
-    int64_t *offers;
-    size_t offer_count;
-    struct lots_pair *pairs; /* With the part's own indices; by need. */
-    uint32_t *origins;       /* Index in the problem. */
-    size_t pair_count;
-    uint32_t *need_starts;  /* Pairs of need i: need_starts[i] to need_starts[i + 1]. */
-    uint32_t *offer_starts; /* The same in `of_offer`, which holds indices of pairs. */
-    uint32_t *of_offer;
-    bool is_small;
-    /* Scratch of searches for paths. */
-    uint32_t *queue;   /* Of offers or needs, */
-    uint32_t *arrived; /* and the pair by which each was reached. */
-};
 
 struct value { /* Units by class; more of a higher one is better. */
     int64_t units[CLASS_COUNT + 1];
@@ -214,7 +198,13 @@ static void give_along(const struct part *part, struct state *state, uint32_t fi
     }
 }
 
-/* Whom spare units serve best: higher classes, then needs that they complete, then the cheapest. */
+static bool was_told_more(const struct part *part, const struct state *state, uint32_t pair)
+{
+    return part->told != NULL && part->told[part->origins[pair]] > state->units[pair];
+}
+
+/* Whom spare units serve best: higher classes, then needs that they complete, then those that were
+ * told more, then the cheapest. */
 static bool is_better_taker(const struct part *part, const struct state *state, uint32_t left,
                             uint32_t right, int64_t units)
 {
@@ -226,7 +216,12 @@ static bool is_better_taker(const struct part *part, const struct state *state, 
     if (part->needs[a->need].class_number != part->needs[b->need].class_number) {
         return part->needs[a->need].class_number < part->needs[b->need].class_number;
     }
-    return completes_a != completes_b ? completes_a : a->cost < b->cost;
+    if (completes_a != completes_b) {
+        return completes_a;
+    }
+    bool was_told_a = was_told_more(part, state, left);
+    bool was_told_b = was_told_more(part, state, right);
+    return was_told_a != was_told_b ? was_told_a : a->cost < b->cost;
 }
 
 /* The best pair of an offer that ends a path, at `target` alone unless that is NONE. */
@@ -524,11 +519,24 @@ static void try_fates(const struct part *part, struct state *state, uint32_t pai
     }
 }
 
-/* The best fate that is possible, FATE_COUNT when none is; on a tie the first. */
-static size_t best_fate(const struct fates *fates)
+/* The fate that leaves a pair as it was told. */
+static size_t known_fate(const struct part *part, uint32_t pair)
 {
-    size_t best = FATE_COUNT;
+    int64_t told = part->told == NULL ? -1 : part->told[part->origins[pair]];
 
+    if (told == 0) {
+        return FATE_CLOSE;
+    }
+    return told > 0 && told < part->needs[part->pairs[pair].need].lot ? FATE_COMPLETE : FATE_RAISE;
+}
+
+/* The best fate that is possible, FATE_COUNT when none is; on a tie the one that is known, then
+ * the first. */
+static size_t best_fate(const struct part *part, uint32_t pair, const struct fates *fates)
+{
+    size_t best = known_fate(part, pair);
+
+    best = fates->is_possible[best] ? best : FATE_COUNT;
     for (size_t i = 0; i < FATE_COUNT; i++) {
         if (fates->is_possible[i] &&
             (best == FATE_COUNT || is_better(&fates->values[i], &fates->values[best]))) {
@@ -546,7 +554,7 @@ static void descend(const struct part *part, struct state *state)
     for (uint32_t pair = find_fragment(part, state, &from); pair != NONE;
          pair = find_fragment(part, state, &from)) {
         try_fates(part, state, pair, &fates);
-        size_t best = best_fate(&fates);
+        size_t best = best_fate(part, pair, &fates);
         if (best == FATE_COUNT) {
             force_close(part, state, pair);
         } else {
@@ -584,7 +592,8 @@ static void explore(struct search *search, struct state *state)
     }
     try_fates(part, state, pair, &fates);
     search->node_count++;
-    for (size_t best = best_fate(&fates); best < FATE_COUNT; best = best_fate(&fates)) {
+    for (size_t best = best_fate(part, pair, &fates); best < FATE_COUNT;
+         best = best_fate(part, pair, &fates)) {
         if (!is_better(&fates.values[best], &search->best_value) ||
             search->node_count >= NODE_COUNT_MAX) {
             break;
@@ -628,97 +637,6 @@ static void solve(const struct part *part)
 
 /* Parts. */
 
-static uint32_t find_root(uint32_t *parents, uint32_t item)
-{
-    while (parents[item] != item) {
-        parents[item] = parents[parents[item]];
-        item = parents[item];
-    }
-    return item;
-}
-
-/* The root of each need's part; offers count behind needs. */
-static uint32_t *find_parts(const struct lots_problem *problem)
-{
-    size_t count = problem->need_count + problem->offer_count;
-    uint32_t *parents = memory_take(count + 1, sizeof *parents);
-
-    for (uint32_t i = 0; i < count; i++) {
-        parents[i] = i;
-    }
-    for (size_t i = 0; i < problem->pair_count; i++) {
-        uint32_t need = find_root(parents, problem->pairs[i].need);
-        uint32_t offer =
-            find_root(parents, (uint32_t)problem->need_count + problem->pairs[i].offer);
-        parents[need > offer ? need : offer] = need < offer ? need : offer;
-    }
-    return parents;
-}
-
-static void part_open(struct part *part, size_t pair_count)
-{
-    *part = (struct part){
-        .needs = memory_take(pair_count, sizeof *part->needs),
-        .offers = memory_take(pair_count, sizeof *part->offers),
-        .pairs = memory_take(pair_count, sizeof *part->pairs),
-        .origins = memory_take(pair_count, sizeof *part->origins),
-        .need_starts = memory_take(pair_count + 1, sizeof *part->need_starts),
-        .offer_starts = memory_take(pair_count + 2, sizeof *part->offer_starts),
-        .of_offer = memory_take(pair_count, sizeof *part->of_offer),
-        .queue = memory_take(pair_count + 1, sizeof *part->queue),
-        .arrived = memory_take(2 * pair_count, sizeof *part->arrived),
-        .is_small = pair_count <= SMALL_PAIR_COUNT_MAX,
-    };
-}
-
-static void part_close(struct part *part)
-{
-    void *owned[] = {part->needs,    part->offers,      part->pairs,
-                     part->origins,  part->need_starts, part->offer_starts,
-                     part->of_offer, part->queue,       part->arrived};
-
-    for (size_t i = 0; i < COUNT_OF(owned); i++) {
-        free(owned[i]);
-    }
-}
-
-/* Pairs by offer. */
-static void index_offers(struct part *part)
-{
-    for (size_t i = 0; i < part->pair_count; i++) {
-        part->offer_starts[part->pairs[i].offer + 2]++;
-    }
-    for (size_t i = 2; i < part->offer_count + 2; i++) {
-        part->offer_starts[i] += part->offer_starts[i - 1];
-    }
-    for (uint32_t i = 0; i < part->pair_count; i++) {
-        part->of_offer[part->offer_starts[part->pairs[i].offer + 1]++] = i;
-    }
-}
-
-/* `numbers` maps the problem's offers to the part's, plus 1; 0 is not met so far. */
-static void part_add(const struct lots_problem *problem, struct part *part, uint32_t *numbers,
-                     uint32_t origin)
-{
-    const struct lots_pair *pair = &problem->pairs[origin];
-    bool is_new = part->pair_count == 0 ||
-                  problem->pairs[part->origins[part->pair_count - 1]].need != pair->need;
-
-    if (is_new) {
-        part->needs[part->need_count] = problem->needs[pair->need];
-        part->need_starts[part->need_count++] = (uint32_t)part->pair_count;
-    }
-    if (numbers[pair->offer] == 0) {
-        part->offers[part->offer_count++] = problem->offers[pair->offer];
-        numbers[pair->offer] = (uint32_t)part->offer_count;
-    }
-    part->pairs[part->pair_count] = *pair;
-    part->pairs[part->pair_count].need = (uint32_t)part->need_count - 1;
-    part->pairs[part->pair_count].offer = numbers[pair->offer] - 1;
-    part->origins[part->pair_count++] = origin;
-    part->need_starts[part->need_count] = (uint32_t)part->pair_count;
-}
-
 struct located {
     uint32_t root, pair;
 };
@@ -740,10 +658,11 @@ static void solve_located(const struct lots_problem *problem, const struct locat
     struct part part;
 
     part_open(&part, count);
+    part.told = problem->told;
     for (size_t i = 0; i < count; i++) {
         part_add(problem, &part, numbers, located[i].pair);
     }
-    index_offers(&part);
+    part_index_offers(&part);
     solve(&part);
     for (size_t i = 0; i < count; i++) {
         problem->pairs[part.origins[i]].units = part.pairs[i].units;
@@ -755,11 +674,11 @@ void lots_repair(const struct lots_problem *problem)
 {
     struct located *located = memory_take(problem->pair_count + 1, sizeof *located);
     uint32_t *numbers = memory_take(problem->offer_count + 1, sizeof *numbers);
-    uint32_t *parents = find_parts(problem);
+    uint32_t *roots = part_roots(problem);
     size_t first = 0;
 
     for (uint32_t i = 0; i < problem->pair_count; i++) {
-        located[i] = (struct located){find_root(parents, problem->pairs[i].need), i};
+        located[i] = (struct located){roots[problem->pairs[i].need], i};
     }
     qsort(located, problem->pair_count, sizeof *located, compare_located);
     while (first < problem->pair_count) {
@@ -770,7 +689,7 @@ void lots_repair(const struct lots_problem *problem)
         solve_located(problem, located + first, end - first, numbers);
         first = end;
     }
-    free(parents);
+    free(roots);
     free(numbers);
     free(located);
 }

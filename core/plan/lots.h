@@ -31,6 +31,7 @@ struct lots_problem {
     size_t offer_count;
     struct lots_pair *pairs; /* By ascending need. */
     size_t pair_count;
+    const int64_t *told; /* By pair: what people know. Among equals it stays; NULL for none. */
 };
 
 /* Afterwards every need has at most one assignment smaller than its lot, and only when it gets all

@@ -28,6 +28,7 @@ void plan_open(const struct plan_options *options, struct plan **plan)
     flow_open(&opened->flow);
     flow_set_bonus(opened->flow, options->stability_bonus);
     opened->day_work = memory_take(1, sizeof *opened->day_work);
+    plan_keep_open(opened);
     opened->is_settled = true;
     *plan = opened;
 }
@@ -47,25 +48,10 @@ void plan_close(struct plan *plan)
     };
     struct day_work *work = plan->day_work;
     void *owned[] = {
-        plan->needs,
-        plan->offers,
-        plan->products,
-        plan->assignments,
-        plan->next,
-        plan->exclusions,
-        plan->answers,
-        plan->moved,
-        plan->missing,
-        plan->ranked,
-        plan->grouped,
-        plan->work,
-        plan->needs_of,
-        plan->pairs,
-        plan->saved_slots,
-        plan->next_booked,
-        work->bookings,
-        work->spans,
-        work,
+        plan->needs,       plan->offers,      plan->products, plan->assignments, plan->next,
+        plan->exclusions,  plan->bends,       plan->answers,  plan->moved,       plan->missing,
+        plan->ranked,      plan->grouped,     plan->work,     plan->needs_of,    plan->pairs,
+        plan->saved_slots, plan->next_booked, work->bookings, work->spans,       work,
     };
     for (size_t i = 0; i < COUNT_OF(marks); i++) {
         marks_deinit(marks[i]);
@@ -73,6 +59,7 @@ void plan_close(struct plan *plan)
     for (size_t i = 0; i < COUNT_OF(owned); i++) {
         free(owned[i]);
     }
+    plan_keep_close(plan);
     arena_deinit(&plan->arena);
     slots_deinit(&plan->slots);
     flow_close(plan->flow);
@@ -85,7 +72,7 @@ struct market *plan_market(struct plan *plan)
     return plan->market;
 }
 
-const struct flow *plan_flow(const struct plan *plan)
+struct flow *plan_flow(const struct plan *plan)
 {
     return plan->flow;
 }
@@ -176,6 +163,7 @@ void plan_totals(const struct plan *plan, struct plan_totals *totals)
     totals->offers = plan->market->offer_ids.count;
     totals->parties = plan->market->party_ids.count;
     totals->products = plan->market->product_ids.count;
+    totals->slots = plan->slots.used;
 }
 
 /* Folding. */
@@ -670,6 +658,8 @@ void plan_settle(struct plan *plan, const struct plan_listener *listener)
 {
     plan_sync(plan);
     plan_optimise(plan);
+    plan_keep_to_lots(plan);
+    marks_clear(&plan->grown_needs);
     plan_tell(plan, listener);
     plan_tell_doubts(plan, listener);
     plan->has_new_rules = false;

@@ -30,8 +30,8 @@ struct plan_options plan_options_default(void);
 
 void plan_open(const struct plan_options *options, struct plan **plan);
 void plan_close(struct plan *plan);
-struct market *plan_market(struct plan *plan); /* Borrowed; for reading. */
-const struct flow *plan_flow(const struct plan *plan);
+struct market *plan_market(struct plan *plan);   /* Borrowed; for reading. */
+struct flow *plan_flow(const struct plan *plan); /* The same. */
 
 /* What a command brought, with the matches that came with it. */
 struct plan_input {
@@ -88,6 +88,8 @@ uint64_t plan_next_of_need(const struct plan *plan, uint32_t need, uint64_t numb
 int64_t plan_need_promised(const struct plan *plan, uint32_t need);
 int64_t plan_offer_promised(const struct plan *plan, uint32_t offer);
 
+int64_t plan_need_missing(const struct plan *plan, uint32_t need); /* Of an open one. */
+
 /* Where each tranche of a need ends, in its units; equal ends are empty tranches. */
 #define PLAN_TRANCHE_COUNT 4
 void plan_tranche_ends(const struct plan *plan, uint32_t number, int64_t ends[PLAN_TRANCHE_COUNT]);
@@ -101,7 +103,16 @@ struct plan_slot {
 };
 uint32_t plan_slot_count(const struct plan *plan, uint32_t offer);
 struct plan_slot plan_slot(const struct plan *plan, uint32_t number, uint32_t place);
-int64_t plan_pair_units(const struct plan *plan, uint32_t need, uint32_t offer); /* Proposed. */
+/* What flows; what is proposed may differ from it around lots. */
+int64_t plan_pair_units(const struct plan *plan, uint32_t need, uint32_t offer);
+
+/* What keeping to lots took since the plan was opened; no part of its state. */
+struct plan_lot_work {
+    uint64_t fragments;    /* Pairs with less than a lot in the flow, each settle anew. */
+    uint64_t regions;      /* Parts of the plan that were decided on for them. */
+    uint64_t regions_full; /* Of these, parts that reached their limit of needs. */
+};
+struct plan_lot_work plan_lot_work(const struct plan *plan);
 
 bool plan_is_excluded(const struct plan *plan, uint32_t need, uint32_t offer); /* By a party. */
 const struct match_rules *plan_rules(const struct plan *plan);
@@ -115,6 +126,7 @@ struct plan_totals {
     uint64_t doubted;      /* Commitments in doubt. */
     uint64_t units_missed; /* Committed, and no longer to be made in time: capacity fell. */
     uint64_t units_wanted; /* Sum of open needs. */
+    uint64_t slots;        /* Taken by offers; new lines get one each above SLOT_TOTAL_MAX. */
     uint64_t class_wanted[CLASS_COUNT + 1], class_promised[CLASS_COUNT + 1];
 };
 void plan_totals(const struct plan *plan, struct plan_totals *totals);

@@ -1,9 +1,8 @@
 /*
  * round.h - what the plan proposes becomes final at once: for decisions by rounds, offline.
  *
- * A round keeps to lots (core/plan/lots.h), so it may give a need other units than the flow does;
- * what it gives is committed like an assignment that both parties accepted, and the next settle
- * fits the rest around it.
+ * What is proposed keeps to lots. It is committed as if both parties had accepted it, and the next
+ * settle fits the rest around it.
  */
 #ifndef CORE_PLAN_ROUND_H
 #define CORE_PLAN_ROUND_H
@@ -24,12 +23,11 @@ struct plan_round {
     struct plan_decision *decisions;
     size_t count;
     size_t capacity;
-    uint64_t fragments; /* Proposals that were smaller than a lot. */
 };
 
 /* Commits what is proposed among `numbers`, assignments that changed since the round before, and
  * fills `round`, which the caller owns (plan_round_deinit), by ascending (need, offer). The plan is
- * settled before and not after. What is given up for its size stays proposed. */
+ * settled before and not after. */
 void plan_round(struct plan *plan, const uint64_t *numbers, size_t count, struct plan_round *round);
 void plan_round_deinit(struct plan_round *round);
 

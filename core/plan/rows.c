@@ -15,7 +15,8 @@
  *                               · to make i64 · in doubt u8
  *
  * The arcs of needs lead to slots. Tranches, lists and totals follow from them. Rows are saved when
- * all is settled, so what has been told is what flows, and needs no row.
+ * all is settled, so what counts as announced is what flows, and needs no row; what lots withhold
+ * or add is the difference between assignments and arcs, and needs none either.
  */
 #include "core/plan/internal.h"
 
@@ -558,7 +559,26 @@ static bool link_assignments(struct plan *plan, int64_t *fixed)
     return true;
 }
 
-/* What is not fixed equals the flow, arc by arc; the rest equals what is noted as fixed. */
+/* What is told and does not flow, or flows and is not told, is bent. */
+static void restore_bends(struct plan *plan, uint32_t number)
+{
+    size_t count = plan_copy_arcs(plan, number);
+    uint32_t before = SLOT_NONE;
+
+    for (size_t i = 0; i < count; i++) {
+        uint32_t offer = slots_owner(&plan->slots, plan->work[i].source);
+        if (offer != before) {
+            uint32_t told = plan_find_unfixed(plan, number, offer);
+            plan_set_bend(plan, number, offer,
+                          (told == 0 ? 0 : plan->assignments[told].quantity) -
+                              plan_share(plan, number, offer).units);
+            before = offer;
+        }
+    }
+}
+
+/* What is not fixed comes by an arc, on the day that follows from it; the rest equals what is noted
+ * as fixed. */
 static bool need_agrees(const struct plan *plan, uint32_t number)
 {
     int64_t fixed = 0;
@@ -570,13 +590,14 @@ static bool need_agrees(const struct plan *plan, uint32_t number)
             fixed += assignment->quantity;
             continue;
         }
-        struct plan_share share = plan_share(plan, number, assignment->offer);
-        if (share.units != assignment->quantity || share.day != assignment->day) {
+        struct plan_share told = plan_told(plan, number, assignment->offer);
+        if (told.units != assignment->quantity || told.day != assignment->day) {
             return false;
         }
         units += assignment->quantity;
     }
-    return fixed == plan->needs[number].fixed && units == flow_sink_served(plan->flow, number);
+    return fixed == plan->needs[number].fixed && units == plan_told_units(plan, number) &&
+           plan_is_lotted(plan, number);
 }
 
 /* The slots have what the commitments leave. */
@@ -609,13 +630,15 @@ static bool all_agree(struct plan *plan, int64_t *fixed)
         return false;
     }
     for (uint32_t need = 0; need < market->need_ids.count; need++) {
+        restore_bends(plan, need);
         if (!need_agrees(plan, need)) {
             return false;
         }
         plan_count_need(plan, need);
     }
     for (uint32_t offer = 0; offer < market->offer_ids.count; offer++) {
-        if (fixed[offer] != plan->offers[offer].fixed || !offer_agrees(plan, offer)) {
+        if (fixed[offer] != plan->offers[offer].fixed || !offer_agrees(plan, offer) ||
+            !plan_told_fits(plan, offer)) {
             return false;
         }
         const struct offer *known = &market->offers[offer];

@@ -161,7 +161,8 @@ static void set_need(struct flow *flow, const struct flow_instance *instance, ui
         arcs[count++] =
             (struct flow_arc){.source = instance->arcs[i].slot, .cost = instance->arcs[i].cost};
     }
-    flow_load_sink(flow, need, &tranche, 1, arcs, count);
+    flow_set_sink(flow, need, &tranche, 1);
+    flow_add_arcs(flow, need, arcs, count);
 }
 
 static void conclude(const struct flow *flow, struct result *result)

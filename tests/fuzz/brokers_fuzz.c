@@ -122,7 +122,7 @@ static void start_dispatch(struct house *house)
     house->dispatch.options.state = house->dispatch_state;
     ENSURE(fake_world_start(&house->dispatch.world, &house->dispatch.options,
                             &house->dispatch.stage) == STATUS_OK);
-    stage_upstream_head(house->dispatch.stage, 0, &house->upstream.head);
+    stage_upstream_head(house->dispatch.stage, 0, &house->upstream.head, 0);
     ENSURE(fake_journal_read(&house->upstream, 1, SIZE_MAX, &stored) == STATUS_OK);
     stage_entries(house->dispatch.stage, 0, buffer_view(&stored));
     buffer_deinit(&stored);
@@ -163,7 +163,7 @@ static void fill_upstream(struct house *house)
         proto_encode(&ASSIGNMENT, &event, &body);
         fake_journal_append(&house->upstream, &(struct entry){.time_ms = i,
                                                               .kind = KIND_ASSIGNMENT,
-                                                              .version = PROTO_VERSION,
+                                                              .version = STAGE_VERSION,
                                                               .body = buffer_view(&body)});
         buffer_deinit(&body);
     }

@@ -64,7 +64,7 @@ void effect_append(struct effects *effects, uint16_t kind, struct bytes body)
     ENSURE(body.size <= JOURNAL_BODY_SIZE_MAX);
     feed_append(effects->feed, &(struct entry){.time_ms = effects->cause->time_ms,
                                                .kind = kind,
-                                               .version = PROTO_VERSION,
+                                               .version = STAGE_VERSION,
                                                .cause_last = effects->cause->seq,
                                                .body = body});
 }
@@ -447,7 +447,7 @@ static void append_intake(struct history *history, const struct message *message
     proto_encode(&INTAKE, &intake, &history->body);
     feed_append(&history->intake, &(struct entry){.time_ms = history->now_ms,
                                                   .kind = message->kind,
-                                                  .version = PROTO_VERSION,
+                                                  .version = STAGE_VERSION,
                                                   .flags = how % 4 == 0 ? 0 : ENTRY_SETTLES,
                                                   .body = buffer_view(&history->body)});
 }

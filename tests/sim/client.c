@@ -234,6 +234,19 @@ static enum maillon_status on_event(const struct maillon_event *event, void *use
     return MAILLON_OK;
 }
 
+/* Of a stream that may be another one: every number is a position in its own. */
+static uint64_t position_of_another(struct client *client, struct draw *draw)
+{
+    struct sim *sim = client->sim;
+    const struct client *other = sim->clients[draw_below(draw, sim->knobs.client_count)];
+
+    if (other == NULL || other == client) {
+        return client->follow.after; /* At the beginning there are not all of them. */
+    }
+    sim_seen(sim, SEEN_CURSOR_OF_OTHER);
+    return other->follow.after;
+}
+
 /* Where it says that it stands: now and then somewhere else. */
 static uint64_t choose_position(struct client *client)
 {
@@ -243,8 +256,13 @@ static uint64_t choose_position(struct client *client)
     if (client->follow.after == 0 || !fault_strikes(&sim->faults, FAULT_CURSOR)) {
         return client->follow.after;
     }
-    return draw_below(draw, 4) == 0 ? client->follow.after + FUTURE
-                                    : draw_below(draw, client->follow.after);
+    if (draw_below(draw, 4) == 0) {
+        return client->follow.after + FUTURE;
+    }
+    if (draw_below(draw, 3) == 0) {
+        return position_of_another(client, draw);
+    }
+    return draw_below(draw, client->follow.after);
 }
 
 static void client_subscribe(struct client *client)
@@ -260,6 +278,7 @@ static void client_subscribe(struct client *client)
         return;
     }
     follow->after = choose_position(client);
+    follow->was_beyond = follow->after > oracle_stream_last(client->sim, follow);
     follow->asked = follow->after;
     client->is_lost = false;
     ENSURE(maillon_subscribe(client->connection, &filter, follow->after, on_event, client) ==

@@ -30,6 +30,8 @@ const char *const FAULT_NAMES[FAULT_COUNT] = {
     [FAULT_SAME_ID] = "same_id",
     [FAULT_STOP] = "stop",
     [FAULT_RULES] = "rules",
+    [FAULT_TWIN] = "twin_gateway",
+    [FAULT_VERSION] = "version",
 };
 
 /* The highest chance each time, and the mean time between two that come by themselves. */
@@ -62,6 +64,8 @@ static const struct {
     [FAULT_SAME_ID] = {100000, 0},
     [FAULT_STOP] = {0, 8 * SECOND_US},
     [FAULT_RULES] = {300000, 0},
+    [FAULT_TWIN] = {0, 6 * SECOND_US},
+    [FAULT_VERSION] = {300000, 0},
 };
 
 struct scenario scenario_of(uint64_t seed)
@@ -79,10 +83,14 @@ void faults_init(struct faults *faults, const struct scenario *scenario)
 {
     struct draw draw = draw_of(scenario->seed, 1000);
     bool is_quiet = draw_below(&draw, 16) == 0; /* Now and then nothing goes wrong at all. */
+    bool has_lost_tails = false;
 
     *faults = (struct faults){.scenario = scenario};
     for (size_t i = 0; i < FAULT_COUNT; i++) {
         bool is_drawn = draw_below(&draw, 2) == 0 && !is_quiet;
+        /* Who has lost a tail may take in another one, or write it in another version. */
+        has_lost_tails = has_lost_tails || (is_drawn && i == FAULT_TAIL);
+        is_drawn = is_drawn && !(has_lost_tails && (i == FAULT_TWIN || i == FAULT_VERSION));
         faults->is_on[i] = is_drawn && (scenario->fault_mask >> i & 1) != 0;
         faults->per_million[i] = RANGES[i].per_million >> draw_below(&draw, HALVINGS);
         faults->interval_us[i] = (uint64_t)RANGES[i].mean_us * draw_between(&draw, 1, 8) / 4;

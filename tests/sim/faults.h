@@ -37,6 +37,8 @@ enum fault {
     FAULT_SAME_ID,        /* Two clients use one submission id. */
     FAULT_STOP,           /* A role is stopped in order and started again. */
     FAULT_RULES,          /* The gateway starts with another configuration. */
+    FAULT_TWIN,           /* A second gateway runs over an older copy of the first one's journal. */
+    FAULT_VERSION,        /* A role starts as a newer, or as an older, version of its program. */
     FAULT_COUNT,
 };
 extern const char *const FAULT_NAMES[FAULT_COUNT];

@@ -158,6 +158,9 @@ static void come(struct sim *sim, enum fault fault)
     case FAULT_STOP:
         stop(sim, draw);
         break;
+    case FAULT_TWIN:
+        twin_begin(sim, draw);
+        break;
     default:
         UNREACHABLE();
     }
@@ -177,6 +180,7 @@ void faulty_strike(struct sim *sim, enum fault fault)
 void faulty_end(struct sim *sim)
 {
     sim->faults.is_calm = true;
+    twin_end(sim);
     for (size_t i = 0; i < ACTOR_COUNT; i++) {
         for (size_t j = 0; j < ACTOR_COUNT; j++) {
             sim->cut_until_us[i][j] = 0;

@@ -34,7 +34,8 @@ struct model_offer {
     bool has_report; /* One is in force; of stocks alone. */
     uint64_t reported;
     uint32_t report_source;
-    uint64_t rate_max; /* The highest units a day that anybody ever said. */
+    uint64_t rate_max; /* The highest units a day that anybody ever said, */
+    int64_t from_min;  /* and the earliest first day: what was made then is promised too. */
     uint64_t fixed, loose;
 };
 
@@ -102,6 +103,7 @@ struct oracle {
         uint64_t verified; /* Entries whose chain was checked. */
         uint64_t time_ms;
         uint64_t cause;
+        uint64_t newer_from; /* The first entry of a newer version, 0 for none. */
         uint64_t *hashes;
         size_t hash_capacity;
         uint8_t chain[CHAIN_SIZE];

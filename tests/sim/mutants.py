@@ -19,10 +19,10 @@ MUTANTS = {
     "7": "an entry's time follows a clock that was set back",
     "8": "a commit that failed counts as good",
     "9": "the cursor is saved one entry too low",
-    "10": "a gap in a feed is stepped over",
-    "11": "an entry that comes twice is stepped twice",
+    "10,36": "a gap in a feed is stepped over, and the chain is not looked at",
+    "11,36": "an entry that comes twice is stepped twice, and its chain is not looked at",
     "12": "a checkpoint is taken before all is settled",
-    "13": "a checkpoint says that it stands for one entry less",
+    "13,36": "a checkpoint says that it stands for one entry less, and the chain is not looked at",
     "14,15": "closed pairs are lost at a restart, and recovery compares nothing",
     "16": "a commitment can be declined",
     "17": "one side commits both",
@@ -42,6 +42,10 @@ MUTANTS = {
     "32": "a tick goes back with the clock",
     "33": "a replay that got lost is not asked for again",
     "35": "a role's time stands still when the clock is set back",
+    "36": "a feed that goes on from other entries is followed",
+    "37": "what a newer version wrote is read as far as it is understood",
+    "38": "what comes with its last day behind it stays open until the next day",
+    "39": "less than a lot is told",
 }
 
 

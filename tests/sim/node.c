@@ -24,6 +24,7 @@
 #define REPAIR_US 1500000
 #define STEP_US_MAX 3000 /* Between two looks at the clock. */
 #define SLOW_US_MAX 3000000
+#define NEWEST_VERSION (STAGE_VERSION + 1)
 
 struct parcel {
     uint32_t references;
@@ -80,41 +81,15 @@ static void *open_dispatch(const struct knobs *knobs)
     return dispatch;
 }
 
-static void close_gateway(void *state)
-{
-    gateway_close(state);
-}
-
-static void close_match(void *state)
-{
-    match_worker_close(state);
-}
-
-static void close_allocate(void *state)
-{
-    allocate_close(state);
-}
-
-static void close_dispatch(void *state)
-{
-    dispatch_close(state);
-}
-
 static const struct {
     const struct role *role;
     void *(*open)(const struct knobs *knobs);
-    void (*close)(void *state);
 } ROLES[NODE_COUNT] = {
-    [NODE_GATEWAY] = {&gateway_role, open_gateway, close_gateway},
-    [NODE_MATCH] = {&match_role, open_match, close_match},
-    [NODE_ALLOCATE] = {&allocate_role, open_allocate, close_allocate},
-    [NODE_DISPATCH] = {&dispatch_role, open_dispatch, close_dispatch},
+    [NODE_GATEWAY] = {&gateway_role, open_gateway},
+    [NODE_MATCH] = {&match_role, open_match},
+    [NODE_ALLOCATE] = {&allocate_role, open_allocate},
+    [NODE_DISPATCH] = {&dispatch_role, open_dispatch},
 };
-
-const struct role *node_role(enum node_number number)
-{
-    return ROLES[number].role;
-}
 
 void *node_role_open(enum node_number number, const struct knobs *knobs)
 {
@@ -123,7 +98,7 @@ void *node_role_open(enum node_number number, const struct knobs *knobs)
 
 void node_role_close(enum node_number number, void *state)
 {
-    ROLES[number].close(state);
+    ROLES[number].role->close(state);
 }
 
 /* --- The world ----------------------------------------------------------------------- */
@@ -160,6 +135,9 @@ static enum status world_send(void *context, struct bytes peer, struct bytes hea
     if (!link_has_room(link)) {
         sim_seen(sim, SEEN_BLOCKED);
         return STATUS_AGAIN;
+    }
+    if (twin_runs(node)) {
+        return STATUS_OK; /* Nobody hears it. */
     }
     oracle_sends(sim, node, load_u64(peer.data), header, body);
     struct packet *packet = packet_make(header, body);
@@ -306,17 +284,44 @@ static void world_ask(void *context, uint32_t upstream, uint64_t from)
     }
 }
 
+static const struct node *upstream_of(const struct node *node)
+{
+    return node->number == NODE_GATEWAY ? NULL : &node->sim->nodes[node->number - 1];
+}
+
+/* Whether a newer program than this one wrote what it reads. */
+static bool is_older(const struct node *node)
+{
+    const struct node *upstream = upstream_of(node);
+    uint8_t newest = node->version_written;
+
+    if (upstream != NULL && upstream->version_written > newest) {
+        newest = upstream->version_written;
+    }
+    return node->program.version < newest;
+}
+
 /* What a role may say before it ends, and the fault that must have come first. */
 static bool is_excused(const struct node *node, const char *message)
 {
     if (strstr(message, "a commit failed") != NULL || strstr(message, "journal is full") != NULL) {
         return node->is_excused;
     }
+    const struct node *upstream = upstream_of(node);
+    bool has_twin = upstream != NULL && twin_may_be_heard(upstream);
     if (strstr(message, "shorter than it was") != NULL) {
-        return node->number > 0 && node->sim->nodes[node->number - 1].fell_back;
+        return has_twin || (upstream != NULL && upstream->fell_back);
     }
     if (strstr(message, "other entries than the journal") != NULL) {
-        return node->storage.flipped_bits != 0;
+        return has_twin || node->storage.flipped_bits != 0;
+    }
+    if (strstr(message, "other entries than those taken in") != NULL) {
+        sim_seen(node->sim, SEEN_BRANCH);
+        return has_twin;
+    }
+    if (strstr(message, "newer version") != NULL) {
+        sim_seen(node->sim, SEEN_NEWER_REFUSED);
+        return is_older(node);
     }
     return false;
 }
@@ -327,6 +332,9 @@ static void world_fail(void *context, const char *message)
 
     if (!is_excused(node, message)) {
         sim_violated(node->sim, "%s cannot go on: %s", ROLES[node->number].role->name, message);
+    }
+    if (is_older(node)) {
+        node->program.version = NEWEST_VERSION; /* An operator reads the message. */
     }
     node->is_over = true;
 }
@@ -340,6 +348,7 @@ void node_init(struct sim *sim, enum node_number number)
     *node = (struct node){
         .sim = sim,
         .number = number,
+        .program = *ROLES[number].role,
         .world = {.context = node,
                   .now_ms = world_now_ms,
                   .space_free = world_space_free,
@@ -367,7 +376,7 @@ static void close_role(struct node *node)
 {
     stage_close(node->stage);
     if (node->state != NULL) {
-        ROLES[node->number].close(node->state);
+        ROLES[node->number].role->close(node->state);
     }
     node->stage = NULL;
     node->state = NULL;
@@ -380,6 +389,9 @@ void node_deinit(struct node *node)
 {
     close_role(node);
     packets_deinit(&node->inbox);
+    if (twin_runs(node)) {
+        twin_forget(node);
+    }
     storage_deinit(&node->storage);
 }
 
@@ -416,7 +428,7 @@ static void open_role(struct node *node)
 {
     const struct knobs *knobs = &node->sim->knobs;
     struct stage_options options = {
-        .role = ROLES[node->number].role,
+        .role = &node->program,
         .world = &node->world,
         .checkpoint_entries = knobs->checkpoint_entries[node->number],
         .keep_entries = node->number == NODE_DISPATCH ? knobs->keep_entries : 0,
@@ -442,6 +454,19 @@ static void look_after(struct node *node)
     }
 }
 
+static void choose_version(struct node *node)
+{
+    struct faults *faults = &node->sim->faults;
+
+    if (fault_strikes(faults, FAULT_VERSION)) {
+        node->program.version =
+            (uint8_t)draw_between(&faults->draws[FAULT_VERSION], STAGE_VERSION, NEWEST_VERSION);
+    }
+    if (node->version_written > 0 && node->program.version > node->version_written) {
+        sim_seen(node->sim, SEEN_OLDER_READ);
+    }
+}
+
 void node_start(struct node *node)
 {
     struct sim *sim = node->sim;
@@ -453,6 +478,7 @@ void node_start(struct node *node)
     if (node->number == NODE_GATEWAY && fault_strikes(&sim->faults, FAULT_RULES)) {
         sim->knobs.rules = sim_draw_rules(&sim->faults.draws[FAULT_RULES]);
     }
+    choose_version(node);
     open_role(node);
     enum status status = load_rows(node);
     if (status == STATUS_OK) {
@@ -560,8 +586,9 @@ static void write_pending(struct node *node)
     struct sim *sim = node->sim;
     bool had_older = node->storage.head.oldest < node->pending->trim_upto + 1;
 
-    if (sim->faults.is_on[FAULT_TAIL] && node->write_count++ % 16 == 0 &&
-        node->number != NODE_GATEWAY) {
+    enum fault copied = node->number == NODE_GATEWAY ? FAULT_TWIN : FAULT_TAIL;
+
+    if (sim->faults.is_on[copied] && node->write_count++ % 16 == 0 && !twin_runs(node)) {
         storage_keep(&node->storage);
     }
     sim->figures->commits++;
@@ -574,7 +601,14 @@ static void write_pending(struct node *node)
     }
     storage_write(&node->storage, node->pending);
     sim_mix(sim, load_u64(node->storage.head.chain));
-    oracle_wrote(sim, node);
+    if (node->program.version > node->version_written) {
+        node->version_written = node->program.version;
+    }
+    if (twin_runs(node)) {
+        twin_wrote(node);
+    } else {
+        oracle_wrote(sim, node);
+    }
 }
 
 /* The disk is done with the batch, one way or another. */
@@ -603,7 +637,9 @@ static void on_write(struct node *node)
         write_pending(node);
         break;
     }
-    push_to_self(node, draw_between(draw, 10, 300), EVENT_TOLD);
+    if (node_is_up(node)) {
+        push_to_self(node, draw_between(draw, 10, 300), EVENT_TOLD);
+    }
 }
 
 static void on_told(struct node *node)
@@ -618,12 +654,13 @@ static void on_told(struct node *node)
     stage_committed(node->stage, batch, status);
 }
 
-static void take_head(struct node *node, uint64_t upstream, const struct journal_head *head)
+static void take_head(struct node *node, uint64_t upstream, const struct journal_head *head,
+                      uint64_t from)
 {
     if (upstream == WATCH_UPSTREAM) {
         watch_head(&node->watch, head);
     } else {
-        stage_upstream_head(node->stage, 0, head);
+        stage_upstream_head(node->stage, 0, head, from);
     }
 }
 
@@ -643,9 +680,9 @@ static void on_head(struct node *node, const struct packet *packet)
     struct refusal refusal;
 
     ENSURE(proto_decode(&FEED_HEAD, packet_first(packet), &arena, &head, &refusal) == STATUS_OK);
-    take_head(
-        node, packet->peer,
-        &(struct journal_head){.epoch = head.epoch, .oldest = head.oldest, .last = head.last});
+    take_head(node, packet->peer,
+              &(struct journal_head){.epoch = head.epoch, .oldest = head.oldest, .last = head.last},
+              0);
     arena_deinit(&arena);
 }
 
@@ -661,6 +698,7 @@ static void on_ask(struct node *node, const struct packet *packet)
     if (stage_control(node->stage, bytes_from_text(REPLAY.name), buffer_view(&body), &type,
                       &answer) == STATUS_OK) {
         struct packet *replayed = packet_make(buffer_view(&answer), (struct bytes){0});
+        replayed->number = replay.from;
         if (packet->peer == WATCH_UPSTREAM) {
             send_to_watcher(node, EVENT_REPLAY, replayed);
         } else {
@@ -680,7 +718,8 @@ static void on_replay(struct node *node, const struct packet *packet)
     ENSURE(proto_decode(&ENTRIES, packet_first(packet), &arena, &entries, &refusal) == STATUS_OK);
     take_head(node, packet->peer,
               &(struct journal_head){
-                  .epoch = entries.epoch, .oldest = entries.oldest, .last = entries.last});
+                  .epoch = entries.epoch, .oldest = entries.oldest, .last = entries.last},
+              packet->number);
     if (!node->is_over) {
         take_entries(node, packet->peer, entries.data);
     }

@@ -52,6 +52,13 @@ static struct receipt *receipt_of(struct oracle *oracle, uint64_t intent)
     return &oracle->receipts[intent];
 }
 
+bool oracle_has_taken(struct sim *sim, struct bytes id)
+{
+    uint64_t intent = 0;
+
+    return work_find(sim, id, &intent) != NULL && receipt_of(sim->oracle, intent)->seq != 0;
+}
+
 /* Which of the commands meant under the id it is, by its body. */
 static uint32_t variant_of(struct sim *sim, const struct intent *intent, uint16_t kind,
                            struct bytes body)
@@ -203,9 +210,26 @@ static void check_order(struct sim *sim, enum node_number number, const struct e
     oracle->feeds[number].cause = entry->cause_last;
 }
 
+/* No program goes on behind what a newer one wrote, nor decides on it. */
+static void check_version(struct sim *sim, enum node_number number, const struct entry *entry)
+{
+    struct oracle *oracle = sim->oracle;
+    uint64_t *newer_from = &oracle->feeds[number].newer_from;
+    uint64_t upstream_from = number == 0 ? 0 : oracle->feeds[number - 1].newer_from;
+
+    if (entry->version > STAGE_VERSION) {
+        *newer_from = *newer_from == 0 ? entry->seq : *newer_from;
+    } else if (*newer_from != 0) {
+        sim_violated(sim, "feed %u: an older program goes on behind a newer one", number);
+    } else if (upstream_from != 0 && entry->cause_last >= upstream_from) {
+        sim_violated(sim, "feed %u: an older program decides on entries of a newer one", number);
+    }
+}
+
 static void take_entry(struct sim *sim, enum node_number number, const struct entry *entry)
 {
     check_order(sim, number, entry);
+    check_version(sim, number, entry);
     switch (number) {
     case NODE_GATEWAY:
         take_intake(sim, entry);

@@ -33,6 +33,9 @@ void oracle_gets(struct sim *sim, const struct node *node, uint64_t peer, struct
 void oracle_answered(struct sim *sim, const struct attempt *attempt,
                      const struct maillon_answer *answer);
 
+/* Whether a submission with this id is in the intake. */
+bool oracle_has_taken(struct sim *sim, struct bytes id);
+
 /* What a client follows. */
 struct follow {
     bool is_on;
@@ -40,6 +43,7 @@ struct follow {
     char product[ID_SIZE_MAX + 1]; /* Empty for no filter. */
     uint64_t after;                /* Everything up to here was received. */
     uint64_t asked;                /* The position that the subscription began with. */
+    bool was_beyond;               /* The stream was not there yet: it may be by now. */
 };
 
 /* A client received an event of its stream; moves `follow->after` on. */

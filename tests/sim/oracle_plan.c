@@ -40,6 +40,11 @@ static bool has_known_parts(const struct oracle *oracle, const struct fact *fact
     return oracle->parties[fact->party] && oracle->products[fact->product].is_known;
 }
 
+static bool is_past(const struct oracle *oracle, int64_t day)
+{
+    return day != DAY_NONE && day < (int64_t)(oracle->now_ms / DAY_MILLISECONDS);
+}
+
 static void check_held_back(struct sim *sim, const struct fact *fact, uint64_t units,
                             uint64_t units_max, bool is_held_back, bool is_new)
 {
@@ -64,11 +69,12 @@ static void fold_need(struct sim *sim, const struct fact *fact, bool is_held_bac
         (!is_new && (need->fact.party != fact->party || need->fact.product != fact->product))) {
         was_wrongly_taken(sim, fact);
     }
-    check_held_back(sim, fact, fact->quantity, sim->oracle->products[fact->product].need_max,
-                    is_held_back, !is_same);
+    bool is_over = !is_same && is_past(sim->oracle, fact->latest);
+    check_held_back(sim, fact, is_over ? 0 : fact->quantity,
+                    sim->oracle->products[fact->product].need_max, is_held_back, !is_same);
     need->fact = *fact;
     if (!is_same) {
-        need->state = is_held_back ? THING_HELD_BACK : THING_OPEN;
+        need->state = is_over ? THING_EXPIRED : is_held_back ? THING_HELD_BACK : THING_OPEN;
     }
 }
 
@@ -86,14 +92,16 @@ static void fold_offer(struct sim *sim, const struct fact *fact, bool is_held_ba
         (!is_new && (known->party != fact->party || known->product != fact->product))) {
         was_wrongly_taken(sim, fact);
     }
-    check_held_back(sim, fact, max_u64(fact->quantity, fact->per_day),
+    bool is_over = !is_same && is_past(sim->oracle, fact->to);
+    check_held_back(sim, fact, is_over ? 0 : max_u64(fact->quantity, fact->per_day),
                     sim->oracle->products[fact->product].offer_max, is_held_back, !is_same);
     offer->fact = *fact;
     offer->rate_max = max_u64(offer->rate_max, fact->per_day);
+    offer->from_min = is_new || fact->from < offer->from_min ? fact->from : offer->from_min;
     offer->has_report =
         offer->has_report && (has_same_units || offer->report_source > SOURCE_DECLARED);
     if (!is_same) {
-        offer->state = is_held_back ? THING_HELD_BACK : THING_OPEN;
+        offer->state = is_over ? THING_EXPIRED : is_held_back ? THING_HELD_BACK : THING_OPEN;
     }
 }
 
@@ -102,7 +110,7 @@ static uint64_t units_of(const struct model_offer *offer)
     if (offer->fact.is_stock) {
         return offer->has_report ? offer->reported : offer->fact.quantity;
     }
-    return offer->rate_max * (uint64_t)(offer->fact.to - offer->fact.from + 1);
+    return offer->rate_max * (uint64_t)(offer->fact.to - offer->from_min + 1);
 }
 
 static void fold_report(struct sim *sim, const struct fact *fact, bool is_held_back)
@@ -143,8 +151,6 @@ static void release_thing(struct sim *sim, const struct fact *fact, enum thing_s
 static void fold_tick(struct sim *sim, uint64_t now_ms)
 {
     struct oracle *oracle = sim->oracle;
-    int64_t today = (int64_t)(now_ms / DAY_MILLISECONDS);
-
     if (now_ms < oracle->now_ms) {
         sim_violated(sim, "a tick goes back");
     }
@@ -155,11 +161,11 @@ static void fold_tick(struct sim *sim, uint64_t now_ms)
     for (uint32_t i = 0; i < oracle->thing_max; i++) {
         struct model_need *need = &oracle->needs[i];
         struct model_offer *offer = &oracle->offers[i];
-        if (is_live(need->state) && need->fact.latest != DAY_NONE && need->fact.latest < today) {
+        if (is_live(need->state) && is_past(oracle, need->fact.latest)) {
             need->state = THING_EXPIRED;
             sim_seen(sim, SEEN_NEED_EXPIRED);
         }
-        if (is_live(offer->state) && offer->fact.to != DAY_NONE && offer->fact.to < today) {
+        if (is_live(offer->state) && is_past(oracle, offer->fact.to)) {
             offer->state = THING_EXPIRED;
             sim_seen(sim, SEEN_OFFER_EXPIRED);
         }
@@ -753,6 +759,27 @@ static void check_offer_sum(struct sim *sim, uint32_t number)
     }
 }
 
+/* Less than a lot is told only to complete a need, and once. */
+static void check_lots(struct sim *sim)
+{
+    const struct oracle *oracle = sim->oracle;
+    bool is_completed[THING_COUNT] = {false};
+
+    for (uint64_t i = 1; i <= oracle->assignment_count; i++) {
+        const struct model_assignment *known = &oracle->assignments[i];
+        const struct model_need *need = &oracle->needs[known->need];
+        if (!is_loose(known->state) || known->quantity >= oracle->products[known->product].lot) {
+            continue;
+        }
+        sim_seen(sim, SEEN_COMPLETED);
+        if (is_completed[known->need] || need->fixed + need->loose != need->fact.quantity) {
+            sim_violated(sim, "assignment %llu is smaller than a lot and need N%u not complete",
+                         (unsigned long long)i, known->need);
+        }
+        is_completed[known->need] = true;
+    }
+}
+
 /* Who is excluded for ever and has a commitment has been told so. */
 void model_check_doubts(struct sim *sim)
 {
@@ -780,6 +807,7 @@ void model_check_sums(struct sim *sim)
         check_need_sum(sim, i);
         check_offer_sum(sim, i);
     }
+    check_lots(sim);
 }
 
 /* --- The feed ------------------------------------------------------------------------ */

@@ -238,7 +238,7 @@ static void take_reset(struct sim *sim, struct follow *follow, const struct mail
         sim_seen(sim, SEEN_RESET_FUTURE);
     } else if (is_behind) {
         sim_seen(sim, SEEN_RESET_OLD);
-    } else if (!sim->nodes[NODE_DISPATCH].fell_back) {
+    } else if (!sim->nodes[NODE_DISPATCH].fell_back && !follow->was_beyond) {
         sim_violated(sim, "a client is reset that stands well");
     }
     follow->after = event->seq;

@@ -27,6 +27,7 @@ enum event_kind {
     EVENT_CLIENT,  /* A client that crashed starts again. */
     EVENT_FAULT,   /* The next planned fault of a class. */
     EVENT_REPAIR,  /* An operator restores a damaged journal. */
+    EVENT_TWIN,    /* The first gateway comes back. */
     EVENT_CALM,    /* Faults are over. */
     EVENT_KIND_COUNT,
 };

@@ -57,7 +57,13 @@ const char *const SITUATION_NAMES[SITUATION_COUNT] = {
     [SEEN_KEY_CONFIRMED] = "key_confirmed",
     [SEEN_KEY_ROTATED] = "key_rotated",
     [SEEN_DOUBTED] = "doubted",
+    [SEEN_COMPLETED] = "completed_by_less_than_a_lot",
     [SEEN_LOT] = "lot_of_more_than_one",
+    [SEEN_ID_TWICE] = "one_id_by_two_gateways",
+    [SEEN_BRANCH] = "branch_found",
+    [SEEN_OLDER_READ] = "older_entries_read",
+    [SEEN_NEWER_REFUSED] = "newer_entries_refused",
+    [SEEN_CURSOR_OF_OTHER] = "cursor_of_another",
 };
 
 /* --- What all parts use -------------------------------------------------------------- */
@@ -245,6 +251,9 @@ static void dispatch_event(struct sim *sim, const struct happening *event)
     case EVENT_FAULT:
         faulty_strike(sim, (enum fault)event->target);
         break;
+    case EVENT_TWIN:
+        twin_end(sim);
+        break;
     case EVENT_CALM:
         faulty_end(sim);
         break;
@@ -258,7 +267,7 @@ static void trace_event(struct sim *sim, const struct happening *event)
     static const char *const names[EVENT_KIND_COUNT] = {
         "tick", "wake",   "write",   "told",   "start",   "feed",  "head",
         "ask",  "replay", "message", "answer", "connect", "break", "turn",
-        "act",  "client", "fault",   "repair", "calm"};
+        "act",  "client", "fault",   "repair", "twin",    "calm"};
 
     sim_mix(sim, event->at_us);
     sim_mix(sim, (uint64_t)event->kind << 32 | event->target);

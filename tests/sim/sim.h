@@ -92,6 +92,11 @@ struct node {
     bool fell_back;  /* Its journal was an older one at the last start. */
     bool is_damaged; /* It found its journal damaged and waits for an operator. */
     uint64_t write_count;
+    struct role program;      /* The role, in the version that runs. */
+    uint8_t version_written;  /* The newest one that wrote to its journal. */
+    struct storage *original; /* Put aside while a twin runs over a copy, else NULL. */
+    uint64_t twin_from;       /* The entry by which the copy must have become another feed. */
+    uint64_t twin_end_us;     /* When the last one ended, 0 for none. */
 };
 
 struct figures {
@@ -132,12 +137,18 @@ enum situation {
     SEEN_DAMAGE_FOUND,     /* A flipped bit was found, and not handed out. */
     SEEN_TAIL_MADE_ANEW,   /* A lost tail was decided again, the same. */
     SEEN_UNKNOWN_OUTCOME,  /* A commit that failed had been durable. */
+    SEEN_COMPLETED,        /* An assignment smaller than a lot, of a need that it completes. */
     SEEN_LOT,              /* An assignment of a product that is not shipped one by one. */
     SEEN_SUBSTITUTE,       /* A product stood in for another one. */
     SEEN_CERTIFIED,        /* Something was given that a norm asks a certificate for. */
     SEEN_KEY_CONFIRMED,    /* A second admin confirmed a key. */
     SEEN_KEY_ROTATED,
-    SEEN_DOUBTED, /* A commitment that rules forbid, or allow again, was told. */
+    SEEN_DOUBTED,          /* A commitment that rules forbid, or allow again, was told. */
+    SEEN_ID_TWICE,         /* Two gateways took one id in. */
+    SEEN_BRANCH,           /* ... and match noticed that their feeds are not one. */
+    SEEN_OLDER_READ,       /* A program started behind entries of an older version. */
+    SEEN_NEWER_REFUSED,    /* One stopped in front of what a newer version wrote. */
+    SEEN_CURSOR_OF_OTHER,  /* A client came with the position of another one. */
     SITUATION_COUNT,
 };
 extern const char *const SITUATION_NAMES[SITUATION_COUNT];
@@ -187,8 +198,7 @@ void node_end(struct node *node, uint64_t down_us); /* At once, as a crash does.
 bool node_is_up(const struct node *node);
 uint64_t node_cursor(const struct node *node); /* Upstream entries taken in, durably. */
 
-/* A role by itself: its functions, and its state, which the caller owns. */
-const struct role *node_role(enum node_number number);
+/* A role's state by itself, which the caller owns. */
 void *node_role_open(enum node_number number, const struct knobs *knobs);
 void node_role_close(enum node_number number, void *state);
 
@@ -196,6 +206,15 @@ void node_handle(struct node *node, const struct happening *event);
 
 /* True while the role stands still: the event has to wait. */
 bool node_defers(const struct node *node, const struct happening *event);
+
+/* --- twin.c: a second gateway over a copy of the journal ------------------------------- */
+
+void twin_begin(struct sim *sim, struct draw *draw); /* When a copy may do it. */
+void twin_end(struct sim *sim);
+void twin_forget(struct node *gateway); /* While it is down. */
+bool twin_runs(const struct node *node);
+bool twin_may_be_heard(const struct node *node); /* Or its messages still. */
+void twin_wrote(struct node *gateway);           /* The pending batch became durable; may end it. */
 
 /* --- faulty.c: what comes by itself -------------------------------------------------- */
 

@@ -166,6 +166,22 @@ void storage_keep(struct storage *storage)
     copy_rows(&storage->older.rows, &storage->rows);
 }
 
+void storage_copy(struct storage *target, const struct storage *source)
+{
+    size_t count = (size_t)source->head.last + 1;
+
+    *target = *source;
+    target->rows = target->older.rows = (struct storage_rows){0};
+    copy_rows(&target->rows, &source->rows);
+    copy_rows(&target->older.rows, &source->older.rows);
+    target->log = (struct buffer){0};
+    buffer_append(&target->log, source->log.data, source->log.size);
+    target->starts = NULL;
+    target->starts_capacity = 0;
+    GROW(target->starts, target->starts_capacity, count);
+    memcpy(target->starts, source->starts, count * sizeof *target->starts);
+}
+
 bool storage_fall_back(struct storage *storage)
 {
     bool is_older = storage->older.is_kept && storage->older.head.last < storage->head.last;

@@ -56,6 +56,9 @@ const struct storage_row *storage_find(const struct storage *storage, uint8_t ta
 void storage_keep(struct storage *storage);
 bool storage_fall_back(struct storage *storage);
 
+/* A copy of its own, which the caller owns. */
+void storage_copy(struct storage *target, const struct storage *source);
+
 /* Changes a bit of an entry that is kept. False when there is none. */
 bool storage_flip(struct storage *storage, struct draw *draw);
 void storage_repair(struct storage *storage);

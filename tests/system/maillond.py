@@ -148,9 +148,47 @@ def a_damaged_journal_stops_everything_with_its_code(folder):
     assert "damaged" in log
 
 
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+def lower_format(path):
+    """Makes of a journal one of the format before: journal/format.md, "Table meta"."""
+    store = bytearray(path.read_bytes())
+    at = store.find(b"feed")
+    count = 0
+    while at >= 0:
+        start, end = at + 4, at + 4 + 112
+        if crc32c(store[start + 4:end]) == int.from_bytes(store[start:start + 4], "little"):
+            store[start + 4] -= 1
+            store[start:start + 4] = crc32c(store[start + 4:end]).to_bytes(4, "little")
+            count += 1
+        at = store.find(b"feed", at + 1)
+    path.write_bytes(store)
+    return count
+
+
+@in_folder
+def a_journal_of_another_format_is_refused_as_such(folder):
+    daemon, _ = start(folder)
+    assert stop(daemon)[0] == 0
+    assert lower_format(pathlib.Path(folder, "match", "data.mdb")) > 0
+    answer = run("match", "--data", folder, *SMALL)
+    assert answer.returncode == 78 and "format is another" in answer.stderr, answer
+    verified = subprocess.run([f"{BUILD}/cli/maillon", "verify", folder], capture_output=True,
+                              text=True, timeout=30, check=False)
+    assert verified.returncode != 0 and "format is another" in verified.stdout, verified
+
+
 run_cases(the_version_is_told, an_unknown_option_is_a_usage_error, an_unknown_role_is_a_usage_error,
           init_makes_the_keys_of_a_system_once, an_endpoint_for_other_machines_needs_a_key,
           a_wrong_configuration_is_refused_by_key, flags_show_in_the_checked_configuration,
           a_path_too_long_for_sockets_is_refused, an_open_run_directory_is_refused,
           all_roles_start_and_stop_in_order, one_role_runs_alone_and_ends_on_interrupt,
-          a_damaged_journal_stops_everything_with_its_code)
+          a_damaged_journal_stops_everything_with_its_code,
+          a_journal_of_another_format_is_refused_as_such)

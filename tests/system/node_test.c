@@ -35,6 +35,7 @@
 #define SILENCE_MS 300 /* Then the client sends again what was not answered. */
 #define PATIENCE_MS 20000
 #define MAP_SIZE_VARIABLE "TEST_MAP_SIZE" /* Of the journals of roles that are started. */
+#define NEWER_VARIABLE "TEST_NEWER"       /* Set: roles are started as a newer version. */
 
 /* --- The two roles ----------------------------------------------------------------------- */
 
@@ -144,6 +145,7 @@ static void follower_step(void *state, uint32_t upstream, const struct entry *en
 
 static const struct role source_role = {
     .name = "source",
+    .version = STAGE_VERSION,
     .is_source = true,
     .load = tally_load,
     .loaded = tally_loaded,
@@ -156,6 +158,7 @@ static const struct role source_role = {
 
 static const struct role follower_role = {
     .name = "follower",
+    .version = STAGE_VERSION,
     .load = tally_load,
     .loaded = tally_loaded,
     .step = follower_step,
@@ -173,9 +176,11 @@ static int run_role(const char *name, const char *directory)
 
     snprintf(journal_path, sizeof journal_path, "%s/%s", directory, name);
     snprintf(endpoint, sizeof endpoint, "ipc://%s/clients", directory);
+    struct role role = is_source ? source_role : follower_role;
+    role.version = (uint8_t)(role.version + (getenv(NEWER_VARIABLE) != NULL));
     supervisor_bind_child();
     return process_run(&(struct process_options){
-        .role = is_source ? &source_role : &follower_role,
+        .role = &role,
         .state = &tally,
         .journal_path = journal_path,
         .run_path = directory,
@@ -395,6 +400,11 @@ static struct report wait_until(const struct bench *bench, const char *role, uin
     snprintf(name, sizeof name, "%s.control", role);
     void *socket = connect_to(bench, name);
     while (!ask_status(socket, &report) || !report.ready || report.last < last) {
+        if (now_ms() >= deadline) { /* What it said last, if it is there at all. */
+            fprintf(stderr, "  %s: %s, last %" PRIu64 ", cursor %" PRIu64 ", lag %" PRIu64 "\n",
+                    role, report.ready ? "ready" : "not ready", report.last, report.cursor,
+                    report.lag);
+        }
         EXPECT_TRUE(now_ms() < deadline);
     }
     zmq_close(socket);
@@ -507,6 +517,58 @@ static void a_journal_has_one_process(void)
     EXPECT_EQ(wait_for(start(&bench, "source", NULL)), PROCESS_AGAIN);
     pump(&bench, 20, 20);
     EXPECT_EQ(stop(source), 0);
+    bench_close(&bench);
+}
+
+/* A source over a copy goes on under numbers that the follower has taken in. */
+static void a_second_source_over_a_copy_is_not_followed(void)
+{
+    struct bench bench;
+    struct journal *journal = NULL;
+    char path[PATH_SIZE];
+    char copy[PATH_SIZE];
+
+    bench_open(&bench);
+    snprintf(path, sizeof path, "%s/source", bench.directory);
+    snprintf(copy, sizeof copy, "%s/copy", bench.directory);
+    pid_t source = start(&bench, "source", NULL);
+    pump(&bench, 10, 10);
+    EXPECT_OK(journal_open(
+        &(struct journal_options){.path = path, .size_max = (uint64_t)1 << 30, .read_only = true},
+        &journal));
+    EXPECT_OK(journal_backup(journal, copy));
+    journal_close(journal);
+    pid_t follower = start(&bench, "follower", NULL);
+    pump(&bench, 20, 20);
+    wait_until(&bench, "follower", 20);
+    EXPECT_EQ(stop(source), 0);
+    EXPECT_EQ(stop(follower), 0);
+    EXPECT_EQ(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    EXPECT_EQ(rename(copy, path), 0);
+
+    source = start(&bench, "source", NULL);
+    bench.sent = bench.acked = 10;
+    pump(&bench, 30, 30);
+    EXPECT_EQ(wait_for(start(&bench, "follower", NULL)), PROCESS_FAILED);
+    EXPECT_EQ(stop(source), 0);
+    expect_feed(&bench, "follower", 20);
+    bench_close(&bench);
+}
+
+static void an_older_program_stops_in_front_of_what_a_newer_one_wrote(void)
+{
+    struct bench bench;
+
+    bench_open(&bench);
+    setenv(NEWER_VARIABLE, "1", 1);
+    pid_t source = start(&bench, "source", NULL);
+    unsetenv(NEWER_VARIABLE);
+    pump(&bench, 10, 10);
+    EXPECT_EQ(wait_for(start(&bench, "follower", NULL)), PROCESS_FAILED);
+    EXPECT_EQ(stop(source), 0); /* A checkpoint: rows as well. */
+    EXPECT_EQ(wait_for(start(&bench, "source", NULL)), PROCESS_FAILED);
+    expect_feed(&bench, "source", 10);
+    expect_feed(&bench, "follower", 0);
     bench_close(&bench);
 }
 
@@ -628,6 +690,8 @@ int main(int argc, char **argv)
         CASE(kills_lose_nothing_and_double_nothing),
         CASE(a_stop_commits_and_answers_what_was_taken),
         CASE(a_journal_has_one_process),
+        CASE(a_second_source_over_a_copy_is_not_followed),
+        CASE(an_older_program_stops_in_front_of_what_a_newer_one_wrote),
         CASE(a_full_journal_ends_the_process_and_keeps_what_was_answered),
         CASE(the_metrics_socket_tells_the_figures),
         CASE(a_supervisor_restarts_what_dies_and_stops_in_order),

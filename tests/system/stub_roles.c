@@ -49,12 +49,13 @@ static void stub_save(void *state, struct rows_out *rows)
 
 #define STUB_FOLLOWER(title)                                                                       \
     {                                                                                              \
-        .name = (title), .load = stub_load, .loaded = stub_loaded, .step = stub_step,              \
-        .save = stub_save                                                                          \
+        .name = (title), .version = STAGE_VERSION, .load = stub_load, .loaded = stub_loaded,       \
+        .step = stub_step, .save = stub_save                                                       \
     }
 
 static const struct role STUBS[ROLE_COUNT] = {
     {.name = "gateway",
+     .version = STAGE_VERSION,
      .is_source = true,
      .load = stub_load,
      .loaded = stub_loaded,
@@ -65,11 +66,6 @@ static const struct role STUBS[ROLE_COUNT] = {
     STUB_FOLLOWER("dispatch"),
 };
 
-static void close_stub(void *state)
-{
-    (void)state;
-}
-
 bool role_open(const char *name, const struct config *config, struct role_instance *instance)
 {
     (void)config;
@@ -79,7 +75,6 @@ bool role_open(const char *name, const struct config *config, struct role_instan
                 .role = &STUBS[i],
                 .upstream = i == 0 ? NULL : ROLE_NAMES[i - 1],
                 .has_clients = i == 0 || i == ROLE_COUNT - 1,
-                .close = close_stub,
             };
             return true;
         }
@@ -87,7 +82,7 @@ bool role_open(const char *name, const struct config *config, struct role_instan
     return false;
 }
 
-void role_close(struct role_instance *instance)
+void role_close(const struct role_instance *instance)
 {
-    instance->close(instance->state);
+    (void)instance;
 }

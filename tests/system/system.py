@@ -19,7 +19,7 @@ from tap import BUILD
 ROLES = ("gateway", "match", "allocate", "dispatch")
 LIVE_STATES = ("proposed", "accepted", "committed", "shipped")
 SMALL = ("journal.map_size_gb=1", "journal.reserve_mb=1", "gateway.tick_seconds=86400")
-DEADLINE_S = 60
+DEADLINE_S = int(os.environ.get("MAILLON_DEADLINE_S", "60"))  # Longer under watch.
 STEP_S = 0.01
 ENTRY_HEAD = struct.Struct("<IQIHBBQQQ32s")  # journal/format.md, "The form that travels".
 
@@ -56,9 +56,11 @@ class System:
     """A supervised maillond. Used as a context, it is ended and its folder removed. With `remote` it
     has keys, and gateway and dispatcher listen on tcp too."""
 
-    def __init__(self, *settings, remote=False):
+    def __init__(self, *settings, remote=False, place=None, **options):
+        """Data lie in `place` when given; options are those of the process."""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="maillon-"))
-        self.data = self.folder / "data"
+        self.data = pathlib.Path(place or self.folder) / "data"
+        self.options = options
         self.remote = {role: f"tcp://127.0.0.1:{free_port()}" for role in ("gateway", "dispatch")}
         if remote:
             subprocess.run([f"{BUILD}/maillond/maillond", "init", self.data], check=True,
@@ -87,11 +89,15 @@ class System:
         shutil.rmtree(self.folder)
 
     def start(self):
-        self.daemon = subprocess.Popen(
-            [f"{BUILD}/maillond/maillond", "--data", self.data, "--log-level", "warn",
-             *self.settings], stdout=self.log, stderr=self.log)
+        self.begin()
         until(self.is_ready, "the system to be ready")
         return self
+
+    def begin(self):
+        """Starts it without waiting until it is ready."""
+        self.daemon = subprocess.Popen(
+            [f"{BUILD}/maillond/maillond", "--data", self.data, "--log-level", "warn",
+             *self.settings], stdout=self.log, stderr=self.log, **self.options)
 
     def is_ready(self):
         assert self.daemon.poll() is None, f"maillond ended with {self.daemon.returncode}"

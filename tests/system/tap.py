@@ -7,6 +7,10 @@ BUILD = os.path.abspath(os.environ.get("MAILLON_BUILD", "build"))
 SOURCE = os.path.abspath(os.environ.get("MAILLON_SOURCE", "."))
 
 
+class Skip(Exception):
+    """Raised by a case that misses something of its surroundings, such as data."""
+
+
 def run_cases(*cases, given=()):
     """Runs the cases whose name contains argv[1], or all, with what is given, and exits."""
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
@@ -17,6 +21,8 @@ def run_cases(*cases, given=()):
         try:
             case(*given)
             print(f"ok {number} - {case.__name__}", flush=True)
+        except Skip as reason:
+            print(f"ok {number} - {case.__name__} # SKIP {reason}", flush=True)
         except Exception:  # A case fails by whatever it raises; the next one runs all the same.
             failures += 1
             traceback.print_exc()

@@ -2,6 +2,7 @@
  * The role through its table: entries of a match feed in, own entries out, rows round trip, and
  * the answers on the control socket.
  */
+#include "core/plan/slots.h"
 #include "proto/messages.h"
 #include "tests/harness.h"
 #include "workers/allocate/allocate.h"
@@ -64,7 +65,7 @@ void rows_put(struct rows_out *rows, uint8_t table, struct bytes key, struct byt
 }
 
 struct report_out {
-    uint64_t needs, open_needs, units_promised, promised_2, wanted_2;
+    uint64_t needs, open_needs, units_promised, promised_2, wanted_2, slots, slots_max;
     size_t count;
 };
 
@@ -79,6 +80,8 @@ void report_count(struct report_out *out, const char *name, uint64_t value)
         {"units_promised", &out->units_promised},
         {"promised_2", &out->promised_2},
         {"wanted_2", &out->wanted_2},
+        {"slots", &out->slots},
+        {"slots_max", &out->slots_max},
     };
 
     for (size_t i = 0; i < COUNT_OF(kept); i++) {
@@ -348,7 +351,9 @@ static void the_report_counts_by_name(void)
     EXPECT_EQ(out.units_promised, 20);
     EXPECT_EQ(out.promised_2, 20);
     EXPECT_EQ(out.wanted_2, 30);
-    EXPECT_EQ(out.count, 23);
+    EXPECT_EQ(out.slots, 1);
+    EXPECT_EQ(out.slots_max, SLOT_TOTAL_MAX);
+    EXPECT_EQ(out.count, 28);
     close_office(&office);
 }
 

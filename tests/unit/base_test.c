@@ -1,8 +1,9 @@
 /*
- * base_test.c - the common vocabulary: checksums, calendar, names, memory.
+ * base_test.c - the common vocabulary: checksums, calendar, names, sorting, memory.
  */
 #include "core/base/calendar.h"
 #include "core/base/names.h"
+#include "core/base/sort.h"
 #include "tests/harness.h"
 
 /* RFC 3720, appendix B.4. */
@@ -128,6 +129,34 @@ static void the_nearest_name_is_one_slip_away(void)
     names_deinit(&names);
 }
 
+static void sorting_by_a_key_keeps_equals_as_they_stood(void)
+{
+    static const unsigned shifts[] = {0, 3, 30, 61}; /* How many low bits of a key are 0. */
+    struct keyed items[500];
+    struct keyed scratch[COUNT_OF(items)];
+    uint64_t random = 5;
+
+    for (size_t round = 0; round < 200; round++) {
+        size_t count = random_next(&random) % (COUNT_OF(items) + 1);
+        unsigned shift = shifts[round % COUNT_OF(shifts)];
+        uint64_t differing = random_next(&random);
+        uint64_t sum = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            items[i].key = (random_next(&random) & differing) << shift;
+            items[i].number = i;
+            sum += items[i].key;
+        }
+        keyed_sort(items, scratch, count);
+        for (size_t i = 0; i < count; i++) {
+            sum -= items[i].key;
+            EXPECT_TRUE(
+                i == 0 || items[i - 1].key < items[i].key ||
+                (items[i - 1].key == items[i].key && items[i - 1].number < items[i].number));
+        }
+        EXPECT_EQ(sum, 0);
+    }
+}
+
 static void an_arena_gives_zeroed_memory_apart(void)
 {
     struct arena arena = {0};
@@ -156,6 +185,7 @@ int main(int argc, char **argv)
         CASE(times_keep_milliseconds),
         CASE(a_name_keeps_its_number),
         CASE(the_nearest_name_is_one_slip_away),
+        CASE(sorting_by_a_key_keeps_equals_as_they_stood),
         CASE(an_arena_gives_zeroed_memory_apart),
     };
 

@@ -30,8 +30,8 @@ static void load_sink(struct flow *flow, const struct instance *instance, uint32
             arcs[count++] = (struct flow_arc){.source = i, .cost = instance->cost[sink][i]};
         }
     }
-    flow_load_sink(flow, sink, instance->tranches[sink], instance->tranche_count[sink], arcs,
-                   count);
+    flow_set_sink(flow, sink, instance->tranches[sink], instance->tranche_count[sink]);
+    flow_add_arcs(flow, sink, arcs, count);
 }
 
 static void expect_same_objective(const struct flow *left, const struct flow *right)
@@ -71,24 +71,68 @@ static void a_batch_gives_the_objective_of_changes_one_by_one(void)
     }
 }
 
-static void a_sink_loaded_again_keeps_its_arcs_and_gets_the_new_ones(void)
+static void arcs_come_between_those_that_a_sink_has(void)
 {
-    static const struct flow_tranche tranche = {.units = 3, .weight = UNIT_WEIGHT};
-    static const struct flow_arc arcs[] = {{.source = 0, .cost = 7}, {.source = 1, .cost = 5}};
+    static const struct flow_tranche tranche = {.units = 5, .weight = UNIT_WEIGHT};
+    static const struct flow_arc arcs[] = {{.source = 2, .cost = 7},
+                                           {.source = 0, .cost = 5},
+                                           {.source = 1, .cost = 6},
+                                           {.source = 3}};
     struct flow *flow;
     size_t count = 0;
 
     flow_open(&flow);
-    flow_set_source(flow, 0, 2);
-    flow_set_source(flow, 1, 2);
-    flow_load_sink(flow, 0, &tranche, 1, &arcs[0], 1);
-    flow_load_sink(flow, 0, &tranche, 1, &arcs[1], 1);
-    batch_settle(flow);
+    for (uint32_t source = 0; source < COUNT_OF(arcs); source++) {
+        flow_set_source(flow, source, source == 3 ? 0 : 2);
+    }
+    flow_set_sink(flow, 0, &tranche, 1);
+    flow_add_arcs(flow, 0, NULL, 0);
+    flow_add_arcs(flow, 0, &arcs[0], 1);
+    flow_settle(flow);
+    EXPECT_EQ(flow_units(flow, 0, 2), 2);
+    flow_add_arcs(flow, 0, &arcs[1], 1);
+    flow_add_arcs(flow, 0, &arcs[2], 2);
+    flow_settle(flow);
     EXPECT_TRUE(flow_certify(flow, NULL));
-    flow_arcs(flow, 0, &count);
-    EXPECT_EQ(count, 2);
-    EXPECT_EQ(flow_units(flow, 0, 0), 1);
-    EXPECT_EQ(flow_units(flow, 0, 1), 2);
+    const struct flow_arc *known = flow_arcs(flow, 0, &count);
+    EXPECT_EQ(count, COUNT_OF(arcs));
+    for (uint32_t i = 0; i < count; i++) {
+        EXPECT_EQ(known[i].source, i);
+    }
+    EXPECT_EQ(known[0].units, 2);
+    EXPECT_EQ(known[1].units, 2);
+    EXPECT_EQ(known[2].units, 1);
+    flow_close(flow);
+}
+
+/* Nobody asked for the sinks of a source so far. */
+static void sinks_of_a_source_are_listed_whatever_happened_before(void)
+{
+    static const struct flow_tranche tranche = {.units = 2, .weight = UNIT_WEIGHT};
+    static const struct flow_arc arcs[] = {{.source = 0, .cost = 7}, {.source = 1, .cost = 5}};
+    static const uint32_t wanted[] = {0, 2, 3};
+    struct flow *flow;
+    uint32_t sinks[4];
+
+    flow_open(&flow);
+    flow_set_source(flow, 0, 3);
+    flow_set_source(flow, 1, 3);
+    for (uint32_t sink = 0; sink < COUNT_OF(sinks); sink++) {
+        flow_set_sink(flow, sink, &tranche, 1);
+        flow_add_arcs(flow, sink, arcs, sink < 3 ? 2 : 1);
+    }
+    batch_settle(flow);
+    flow_remove_arc(flow, 1, 1);
+    flow_set_arc(flow, 3, 1, 4);
+    flow_set_arc(flow, 0, 1, 6);
+    EXPECT_EQ(flow_sinks(flow, 1, sinks, COUNT_OF(sinks)), COUNT_OF(wanted));
+    EXPECT_TRUE(memcmp(sinks, wanted, sizeof wanted) == 0);
+    flow_settle(flow);
+    EXPECT_TRUE(flow_certify(flow, NULL));
+    flow_remove_arc(flow, 2, 1);
+    EXPECT_EQ(flow_sinks(flow, 1, sinks, COUNT_OF(sinks)), 2);
+    flow_settle(flow);
+    EXPECT_TRUE(flow_certify(flow, NULL));
     flow_close(flow);
 }
 
@@ -178,7 +222,8 @@ int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
         CASE(a_batch_gives_the_objective_of_changes_one_by_one),
-        CASE(a_sink_loaded_again_keeps_its_arcs_and_gets_the_new_ones),
+        CASE(arcs_come_between_those_that_a_sink_has),
+        CASE(sinks_of_a_source_are_listed_whatever_happened_before),
         CASE(a_batch_reports_exactly_what_it_changes),
         CASE(a_batch_pays_when_enough_changed),
     };

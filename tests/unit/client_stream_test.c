@@ -128,6 +128,30 @@ static void a_filter_is_told_to_the_dispatcher(void)
     pair_close(&pair);
 }
 
+static void a_subscription_that_makes_no_sense_is_refused_and_ends_the_one_before(void)
+{
+    char long_id[ID_SIZE_MAX + 2];
+    struct maillon_filter filter = {.size = sizeof filter};
+    struct pair pair;
+
+    memset(long_id, 'x', sizeof long_id);
+    long_id[sizeof long_id - 1] = '\0';
+    stream_open(&pair, 0);
+    for (int i = 0; i < 5; i++) {
+        struct maillon_filter bad = filter;
+        bad.size = i == 0 ? 0 : i == 1 ? sizeof bad + 1 : bad.size;
+        bad.need = i == 2 ? "" : i == 3 ? long_id : NULL;
+        EXPECT_EQ(maillon_subscribe(pair.connection, &filter, 3, on_event, NULL), MAILLON_OK);
+        EXPECT_EQ(maillon_subscribe(pair.connection, &bad, 3, i == 4 ? NULL : on_event, NULL),
+                  MAILLON_USAGE);
+    }
+    for (int i = 0; i < 20; i++) { /* Nobody is subscribed, so the dispatcher is told nothing. */
+        EXPECT_EQ(maillon_wait(pair.connection, TURN_MS), MAILLON_OK);
+        EXPECT_TRUE(!mock_receive(&pair.mock));
+    }
+    pair_close(&pair);
+}
+
 static void credit_comes_back_as_events_are_done_with(void)
 {
     struct pair pair;
@@ -337,6 +361,7 @@ int main(int argc, char **argv)
     static const struct test_case cases[] = {
         CASE(events_come_in_order_each_once),
         CASE(a_filter_is_told_to_the_dispatcher),
+        CASE(a_subscription_that_makes_no_sense_is_refused_and_ends_the_one_before),
         CASE(credit_comes_back_as_events_are_done_with),
         CASE(the_descriptor_tells_until_all_is_taken_in),
         CASE(after_a_restart_the_stream_goes_on_behind_the_last_event),

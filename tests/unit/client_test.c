@@ -3,10 +3,15 @@
  */
 #include "tests/unit/client_mock.h"
 
+#include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
+
+#define SIGNAL_COUNT 2000
 
 /* What came back. */
 
@@ -144,6 +149,32 @@ static void every_submission_is_answered_once(void)
     EXPECT_EQ(answered.last.position, 600);
     EXPECT_EQ(memcmp(answered.last.chain, chain, sizeof chain), 0);
     EXPECT_EQ(strlen(answered.last.code), 0);
+    pair_close(&pair);
+}
+
+static volatile sig_atomic_t signal_count;
+
+static void on_alarm(int number)
+{
+    (void)number;
+    signal_count++;
+}
+
+/* Calls of the system that a handler interrupts are made again. */
+static void a_storm_of_signals_interrupts_nothing(void)
+{
+    struct sigaction action = {.sa_handler = on_alarm}; /* Without SA_RESTART. */
+    struct itimerval often = {.it_interval = {.tv_usec = 200}, .it_value = {.tv_usec = 200}};
+    struct itimerval never = {.it_value = {.tv_usec = 0}};
+    struct pair pair;
+
+    gateway_open(&pair, 4);
+    EXPECT_EQ(sigaction(SIGALRM, &action, NULL), 0);
+    EXPECT_EQ(setitimer(ITIMER_REAL, &often, NULL), 0);
+    while (signal_count < SIGNAL_COUNT) {
+        EXPECT_EQ(maillon_process(pair.connection), MAILLON_OK);
+    }
+    EXPECT_EQ(setitimer(ITIMER_REAL, &never, NULL), 0);
     pair_close(&pair);
 }
 
@@ -528,8 +559,14 @@ static void endpoints_that_cannot_be_used_are_told(void)
     EXPECT_EQ(maillon_open(&options, &connection), MAILLON_CONFIG);
     options.window = MAILLON_WINDOW_MAX + 1;
     EXPECT_EQ(maillon_open(&options, &connection), MAILLON_USAGE);
+    options.window = 0;
+    options.timeout_ms = (uint32_t)INT_MAX + 1;
+    EXPECT_EQ(maillon_open(&options, &connection), MAILLON_USAGE);
+    options.size = sizeof options + 1; /* Of a later version, which means something by it. */
+    EXPECT_EQ(maillon_open(&options, &connection), MAILLON_USAGE);
     options.size = 0;
     EXPECT_EQ(maillon_open(&options, &connection), MAILLON_USAGE);
+    EXPECT_EQ(maillon_open(NULL, &connection), MAILLON_USAGE);
 }
 
 static void a_tcp_endpoint_needs_keys(void)
@@ -586,6 +623,13 @@ static void a_connection_does_only_what_it_has_an_endpoint_for(void)
     EXPECT_EQ(maillon_open(&options, &connection), MAILLON_OK);
     EXPECT_EQ(submit(connection, 1), MAILLON_CONFIG);
     EXPECT_EQ(maillon_subscribe(connection, NULL, 0, ignore_event, NULL), MAILLON_OK);
+    EXPECT_EQ(maillon_wait(connection, 0), MAILLON_OK);
+    maillon_close(connection);
+
+    options =
+        (struct maillon_options){.size = sizeof options, .gateway = "ipc:///tmp/client-nobody"};
+    EXPECT_EQ(maillon_open(&options, &connection), MAILLON_OK);
+    EXPECT_EQ(maillon_subscribe(connection, NULL, 0, ignore_event, NULL), MAILLON_CONFIG);
     EXPECT_EQ(maillon_wait(connection, 0), MAILLON_OK);
     maillon_close(connection);
 }
@@ -665,10 +709,23 @@ static void ids_are_never_the_same(void)
     EXPECT_TRUE(memcmp(left, right, sizeof left) != 0);
 }
 
-static void every_status_has_a_name(void)
+static void every_status_has_a_name_of_its_own(void)
 {
+    static const enum maillon_status statuses[] = {
+        MAILLON_OK,        MAILLON_USAGE,          MAILLON_DATA,
+        MAILLON_NOT_FOUND, MAILLON_UNREACHABLE,    MAILLON_BUG,
+        MAILLON_NO_MEMORY, MAILLON_VERSION,        MAILLON_TRY_AGAIN,
+        MAILLON_DENIED,    MAILLON_CONFIG,         MAILLON_CONFLICT,
+        MAILLON_GAP,       (enum maillon_status)3,
+    };
+
+    for (size_t i = 0; i < COUNT_OF(statuses); i++) {
+        for (size_t other = 0; other < i; other++) {
+            EXPECT_TRUE(strcmp(maillon_status_name(statuses[i]),
+                               maillon_status_name(statuses[other])) != 0);
+        }
+    }
     EXPECT_TEXT(bytes_from_text(maillon_status_name(MAILLON_OK)), "ok");
-    EXPECT_TEXT(bytes_from_text(maillon_status_name(MAILLON_GAP)), "gap");
     EXPECT_TEXT(bytes_from_text(maillon_status_name((enum maillon_status)3)), "unknown");
     EXPECT_TRUE(strlen(maillon_version()) > 0);
 }
@@ -678,6 +735,7 @@ int main(int argc, char **argv)
     static const struct test_case cases[] = {
         CASE(every_submission_is_answered_once),
         CASE(without_a_descriptor_no_connection_is_opened),
+        CASE(a_storm_of_signals_interrupts_nothing),
         CASE(a_command_arrives_as_it_was_submitted),
         CASE(a_submit_is_encoded_as_its_table_says),
         CASE(the_second_answer_to_a_command_is_dropped),
@@ -701,7 +759,7 @@ int main(int argc, char **argv)
         CASE(a_request_that_nobody_answers_is_unreachable),
         CASE(a_body_is_printed_as_json),
         CASE(ids_are_never_the_same),
-        CASE(every_status_has_a_name),
+        CASE(every_status_has_a_name_of_its_own),
     };
 
     return run_cases(cases, COUNT_OF(cases), argc, argv);

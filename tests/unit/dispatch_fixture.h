@@ -1,5 +1,5 @@
 /*
- * dispatch_fixture.h - a dispatcher in a world of the test's own, and what clients say and hear.
+ * dispatch_fixture.h - the dispatcher in its stage, what allocate says and what clients do.
  */
 #ifndef TESTS_UNIT_DISPATCH_FIXTURE_H
 #define TESTS_UNIT_DISPATCH_FIXTURE_H
@@ -82,7 +82,7 @@ static inline uint64_t last_seq(const struct setup *setup)
 static inline void add_entry(struct setup *setup, uint16_t kind, struct bytes body)
 {
     fake_journal_append(&setup->upstream,
-                        &(struct entry){.kind = kind, .version = PROTO_VERSION, .body = body});
+                        &(struct entry){.kind = kind, .version = STAGE_VERSION, .body = body});
 }
 
 /* Assignment `number` between parties that follow from it. */

@@ -1,5 +1,5 @@
 /*
- * gateway_fixture.h - a gateway in a world of the test's own, and what it is told.
+ * gateway_fixture.h - the gateway in its stage, in a world that can crash.
  */
 #ifndef TESTS_UNIT_GATEWAY_FIXTURE_H
 #define TESTS_UNIT_GATEWAY_FIXTURE_H
@@ -233,6 +233,25 @@ static inline union command make_key(char name, const char *party, uint64_t role
     command.key_register.party = bytes_from_text(party);
     command.key_register.roles = roles;
     return command;
+}
+
+static inline void expect_same(struct result first, struct result again)
+{
+    EXPECT_EQ(again.accepted, first.accepted);
+    EXPECT_EQ(again.position, first.position);
+    EXPECT_EQ(again.quarantined, first.quarantined);
+    EXPECT_TRUE(bytes_equal(again.id, first.id));
+    EXPECT_TRUE(bytes_equal(again.chain, first.chain));
+    EXPECT_TRUE(bytes_equal(again.code, first.code));
+    EXPECT_TRUE(bytes_equal(again.why, first.why));
+}
+
+static inline struct result keep(struct setup *setup, struct result result)
+{
+    result.chain = arena_copy(&setup->arena, result.chain);
+    result.why = arena_copy(&setup->arena, result.why);
+    result.id = arena_copy(&setup->arena, result.id);
+    return result;
 }
 
 #endif

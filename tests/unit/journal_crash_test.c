@@ -232,6 +232,86 @@ static void another_process_backs_up_beside_the_writer(void)
     leave_place();
 }
 
+/* Opens a view, says so, and stands still as a process does that somebody stopped. */
+static pid_t start_paused_reader(const char *name)
+{
+    struct journal_options options = options_of(name);
+    struct journal *journal = NULL;
+    struct journal_reader *reader = NULL;
+    int how = 0;
+
+    options.read_only = true;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        EXPECT_OK(journal_open(&options, &journal));
+        EXPECT_OK(journal_reader_open(journal, &reader));
+        raise(SIGSTOP);
+        _exit(0);
+    }
+    ENSURE(waitpid(child, &how, WUNTRACED) == child && WIFSTOPPED(how));
+    return child;
+}
+
+/* Replaces one large row again and again. Gives how often a reader was ended for it. */
+static size_t replace_row(struct journal *journal, size_t count)
+{
+    static char value[JOURNAL_ROW_SIZE_MAX];
+    struct journal_space space;
+    size_t evicted = 0;
+
+    memset(value, 'v', sizeof value - 1);
+    for (size_t i = 0; i < count; i++) {
+        put_row(journal, 1, "row", value);
+        if (i % 20 == 19) {
+            EXPECT_OK(journal_space(journal, &space));
+            evicted += journal_evict(&space);
+        }
+    }
+    return evicted;
+}
+
+static void a_reader_that_stands_still_does_not_fill_the_file(void)
+{
+    enter_place();
+    struct journal_options options = options_of("feed");
+    struct journal *journal = NULL;
+    struct stat about;
+
+    options.size_max = 16 * MEGABYTE;
+    put_row((journal = open_journal("feed")), 1, "row", "value");
+    journal_close(journal);
+    /* It forks without the writer's map, which is not for two processes. */
+    pid_t reader = start_paused_reader("feed");
+    EXPECT_OK(journal_open(&options, &journal));
+    EXPECT_EQ(replace_row(journal, 600), 1);
+    EXPECT_EQ(wait_for(reader), 128 + SIGKILL);
+    ENSURE(stat(place_of("feed/data.mdb"), &about) == 0);
+    EXPECT_TRUE((uint64_t)about.st_size < 8 * MEGABYTE);
+    EXPECT_EQ(replace_row(journal, 20), 0);
+    journal_close(journal);
+    leave_place();
+}
+
+static void a_reader_in_this_process_is_never_ended(void)
+{
+    enter_place();
+    struct journal *journal = open_journal("feed");
+    struct journal_reader *reader = NULL;
+    struct journal_space space;
+
+    EXPECT_OK(journal_reader_open(journal, &reader));
+    EXPECT_EQ(replace_row(journal, 40), 0);
+    EXPECT_OK(journal_space(journal, &space));
+    EXPECT_EQ(space.holder, getpid());
+    EXPECT_TRUE(space.held > MEGABYTE);
+    space.disk_free = 0;
+    EXPECT_TRUE(!journal_evict(&space));
+    journal_reader_close(reader);
+    journal_close(journal);
+    leave_place();
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -240,6 +320,8 @@ int main(int argc, char **argv)
         CASE(after_a_failed_commit_nothing_is_written_until_the_next_start),
         CASE(a_backup_beside_a_writer_is_a_prefix),
         CASE(another_process_backs_up_beside_the_writer),
+        CASE(a_reader_that_stands_still_does_not_fill_the_file),
+        CASE(a_reader_in_this_process_is_never_ended),
     };
 
     return run_cases(cases, COUNT_OF(cases), argc, argv);

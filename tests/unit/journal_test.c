@@ -78,6 +78,68 @@ static void reading_only_makes_nothing(void)
     leave_place();
 }
 
+/* A path of `size` characters that leads to "feed" in the place. */
+static void make_long_path(size_t size, char path[PATH_MAX + 1])
+{
+    size_t used = (size_t)snprintf(path, PATH_MAX, "%s", place);
+
+    while (used + sizeof "/feed" - 1 < size) {
+        path[used++] = '/';
+    }
+    snprintf(path + used, PATH_MAX + 1 - used, "/feed");
+    EXPECT_EQ(strlen(path), size);
+}
+
+static void a_path_that_leaves_no_room_for_names_is_refused(void)
+{
+    /* The last that holds the names made aside, one that holds only the file's, and neither. */
+    static const size_t sizes[] = {PATH_MAX - sizeof ".new-XXXXXX" - sizeof "/writer.lock",
+                                   PATH_MAX - sizeof "/data.mdb", PATH_MAX - 1};
+    char path[PATH_MAX + 1];
+    struct journal *journal = NULL;
+    struct journal_options options = {.path = path, .size_max = MEGABYTE};
+
+    enter_place();
+    for (size_t i = 1; i < COUNT_OF(sizes); i++) {
+        make_long_path(sizes[i], path);
+        EXPECT_STATUS(journal_open(&options, &journal), STATUS_TOO_LARGE);
+        EXPECT_EQ(count_names(place), 0);
+    }
+    make_long_path(sizes[0], path);
+    EXPECT_OK(journal_open(&options, &journal));
+    append(journal, 3);
+    EXPECT_STATUS(journal_backup(journal, ""), STATUS_TOO_LARGE);
+    journal_close(journal);
+    leave_place();
+}
+
+static void a_journal_and_its_backup_may_be_named_from_where_the_process_stands(void)
+{
+    char here[PATH_MAX];
+    struct journal_options options = {.path = "feed", .size_max = MEGABYTE, .partition = 7};
+    struct journal *journal = NULL;
+
+    ENSURE(getcwd(here, sizeof here) != NULL);
+    enter_place();
+    ENSURE(chdir(place) == 0);
+    EXPECT_OK(journal_open(&options, &journal));
+    append(journal, 3);
+    EXPECT_OK(journal_backup(journal, "copy"));
+    journal_close(journal);
+    ENSURE(chdir(here) == 0);
+    journal = open_journal("copy");
+    EXPECT_EQ(read_all(journal, 1), 3);
+    journal_close(journal);
+    leave_place();
+}
+
+static void what_was_never_opened_can_be_closed(void)
+{
+    journal_abort(NULL);
+    journal_reader_close(NULL);
+    journal_close(NULL);
+}
+
 static void entries_come_back_as_they_were_appended(void)
 {
     enter_place();
@@ -151,6 +213,7 @@ static void a_body_beyond_the_limit_is_refused_and_spoils_the_commit(void)
     uint8_t *body = memory_take(JOURNAL_BODY_SIZE_MAX + 1, 1);
     struct entry large = {.body = {.data = body, .size = JOURNAL_BODY_SIZE_MAX}};
     struct entry too_large = {.body = {.data = body, .size = JOURNAL_BODY_SIZE_MAX + 1}};
+    size_t count = 0;
 
     EXPECT_OK(journal_begin(journal, &txn));
     EXPECT_OK(journal_append(txn, &large, 1));
@@ -159,6 +222,10 @@ static void a_body_beyond_the_limit_is_refused_and_spoils_the_commit(void)
     EXPECT_OK(journal_append(txn, &large, 1));
     EXPECT_STATUS(journal_append(txn, &too_large, 1), STATUS_TOO_LARGE);
     EXPECT_STATUS(journal_append(txn, &large, 1), STATUS_TOO_LARGE);
+    EXPECT_STATUS(journal_put_row(txn, 1, bytes_from_text("a"), bytes_from_text("b")),
+                  STATUS_TOO_LARGE);
+    EXPECT_STATUS(journal_delete_row(txn, 1, bytes_from_text("a")), STATUS_TOO_LARGE);
+    EXPECT_STATUS(journal_trim(txn, 1, 1, &count), STATUS_TOO_LARGE);
     EXPECT_STATUS(journal_commit(txn), STATUS_TOO_LARGE);
     EXPECT_EQ(journal_head(journal).last, 1);
     free(body);
@@ -619,6 +686,9 @@ int main(int argc, char **argv)
         CASE(making_a_journal_leaves_nothing_beside_it),
         CASE(a_place_taken_by_something_else_is_left_alone),
         CASE(reading_only_makes_nothing),
+        CASE(a_path_that_leaves_no_room_for_names_is_refused),
+        CASE(a_journal_and_its_backup_may_be_named_from_where_the_process_stands),
+        CASE(what_was_never_opened_can_be_closed),
         CASE(entries_come_back_as_they_were_appended),
         CASE(every_entry_follows_the_one_before),
         CASE(what_is_aborted_leaves_no_trace),

@@ -206,7 +206,8 @@ static void large_problems_have_no_fragments_left(void)
             before += units;
         }
     }
-    const struct lots_problem problem = {needs, NEED_COUNT, offers, OFFER_COUNT, pairs, pair_count};
+    const struct lots_problem problem = {needs, NEED_COUNT, offers, OFFER_COUNT,
+                                         pairs, pair_count, NULL};
     EXPECT_TRUE(lots_count_fragments(&problem) > 0);
     lots_repair(&problem);
     EXPECT_EQ(lots_count_fragments(&problem), 0);
@@ -218,7 +219,7 @@ static void a_higher_class_keeps_its_lot(void)
     const struct lots_need needs[] = {{100, 20, 4}, {100, 20, 2}};
     const int64_t offers[] = {35};
     struct lots_pair pairs[] = {{.need = 0, .units = 18}, {.need = 1, .units = 17}};
-    const struct lots_problem problem = {needs, 2, offers, 1, pairs, 2};
+    const struct lots_problem problem = {needs, 2, offers, 1, pairs, 2, NULL};
 
     lots_repair(&problem);
     EXPECT_EQ(pairs[1].units, 35);

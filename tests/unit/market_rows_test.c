@@ -39,100 +39,117 @@ static void rows_deinit(struct rows *rows)
     }
 }
 
-static void fill_random(uint64_t *random, char names[4][8], uint16_t *kind, union command *command)
+/* What a random command is made of. */
+struct draw {
+    char names[4][8];
+    struct bytes texts[4];
+    uint64_t units;
+    int64_t day;
+};
+
+static void draw_parts(uint64_t *random, struct draw *draw)
+{
+    for (size_t i = 0; i < COUNT_OF(draw->texts); i++) {
+        snprintf(draw->names[i], sizeof draw->names[i], "%u",
+                 (unsigned)random_below(random, NAME_COUNT));
+        draw->texts[i] = bytes_from_text(draw->names[i]);
+    }
+    draw->units = 1 + random_below(random, 100);
+    draw->day = 18353 + (int64_t)random_below(random, 30);
+}
+
+static union command make_thing(uint16_t kind, const struct draw *draw)
+{
+    const struct bytes *texts = draw->texts;
+
+    switch (kind) {
+    case KIND_PARTY_PUT:
+        return (union command){.party_put = {.party = texts[0],
+                                             .roles = 1,
+                                             .region = texts[1],
+                                             .lat = PLACE_NONE,
+                                             .lon = PLACE_NONE}};
+    case KIND_PRODUCT_PUT:
+        return (union command){.product_put = {.product = texts[0], .lot = draw->units}};
+    case KIND_NEED_PUT:
+        return (union command){.need_put = {.need = texts[0],
+                                            .party = texts[1],
+                                            .product = texts[2],
+                                            .quantity = draw->units,
+                                            .class_number = 1,
+                                            .due = DAY_NONE,
+                                            .latest = draw->day}};
+    case KIND_OFFER_PUT:
+        return (union command){.offer_put = {.offer = texts[0],
+                                             .party = texts[1],
+                                             .product = texts[2],
+                                             .offer_kind = OFFER_STOCK,
+                                             .quantity = draw->units,
+                                             .from = DAY_NONE,
+                                             .to = draw->day}};
+    case KIND_CAPACITY_PUT:
+        return (union command){.capacity_put = {.offer = texts[0],
+                                                .from = DAY_NONE,
+                                                .to = DAY_NONE,
+                                                .per_day = draw->units,
+                                                .source = 1 + draw->units % 3}};
+    case KIND_TICK:
+        return (union command){.tick = {.now = (uint64_t)(draw->day - 15) * DAY_MS}};
+    default:
+        return (union command){.id_command = {.id = texts[0]}};
+    }
+}
+
+static union command make_rule_or_thing(uint16_t kind, const struct draw *draw)
+{
+    const struct bytes *texts = draw->texts;
+
+    switch (kind) {
+    case KIND_SUBSTITUTE_PUT:
+        return (union command){.substitute_put = {.substitute = texts[0],
+                                                  .product = texts[1],
+                                                  .given = texts[2],
+                                                  .rank = draw->units,
+                                                  .from = draw->day,
+                                                  .to = DAY_NONE}};
+    case KIND_NORM_PUT:
+        return (union command){.norm_put = {.norm = texts[0],
+                                            .product = texts[1],
+                                            .code = texts[2],
+                                            .region = texts[3],
+                                            .class_number = 1 + draw->units % 5,
+                                            .from = DAY_NONE,
+                                            .to = draw->day}};
+    case KIND_CERTIFICATE_PUT:
+        return (union command){.certificate_put = {.certificate = texts[0],
+                                                   .party = texts[1],
+                                                   .product = texts[2],
+                                                   .code = texts[3],
+                                                   .number = texts[0],
+                                                   .state = 1 + draw->units % 2,
+                                                   .from = draw->day - 9,
+                                                   .to = draw->day}};
+    case KIND_EXCLUSION_PUT:
+        return (union command){.exclusion_put = {.exclusion = texts[0],
+                                                 .party = texts[1],
+                                                 .other = texts[2],
+                                                 .reason = texts[3],
+                                                 .from = DAY_NONE,
+                                                 .to = DAY_NONE}};
+    default:
+        return make_thing(kind, draw);
+    }
+}
+
+static uint16_t draw_kind(uint64_t *random)
 {
     static const uint16_t kinds[] = {KIND_PARTY_PUT,       KIND_PRODUCT_PUT,    KIND_NEED_PUT,
                                      KIND_NEED_PUT,        KIND_OFFER_PUT,      KIND_OFFER_PUT,
                                      KIND_OFFER_WITHDRAW,  KIND_NEED_CANCEL,    KIND_TICK,
                                      KIND_CAPACITY_PUT,    KIND_SUBSTITUTE_PUT, KIND_NORM_PUT,
                                      KIND_CERTIFICATE_PUT, KIND_EXCLUSION_PUT};
-    struct bytes texts[4];
 
-    for (size_t i = 0; i < 4; i++) {
-        snprintf(names[i], 8, "%u", (unsigned)random_below(random, NAME_COUNT));
-        texts[i] = bytes_from_text(names[i]);
-    }
-    uint64_t units = 1 + random_below(random, 100);
-    int64_t day = 18353 + (int64_t)random_below(random, 30);
-    *kind = kinds[random_below(random, COUNT_OF(kinds))];
-    switch (*kind) {
-    case KIND_PARTY_PUT:
-        command->party_put = (struct party_put){.party = texts[0],
-                                                .roles = 1,
-                                                .region = texts[1],
-                                                .lat = PLACE_NONE,
-                                                .lon = PLACE_NONE};
-        break;
-    case KIND_PRODUCT_PUT:
-        command->product_put = (struct product_put){.product = texts[0], .lot = units};
-        break;
-    case KIND_NEED_PUT:
-        command->need_put = (struct need_put){.need = texts[0],
-                                              .party = texts[1],
-                                              .product = texts[2],
-                                              .quantity = units,
-                                              .class_number = 1,
-                                              .due = DAY_NONE,
-                                              .latest = day};
-        break;
-    case KIND_OFFER_PUT:
-        command->offer_put = (struct offer_put){.offer = texts[0],
-                                                .party = texts[1],
-                                                .product = texts[2],
-                                                .offer_kind = OFFER_STOCK,
-                                                .quantity = units,
-                                                .from = DAY_NONE,
-                                                .to = day};
-        break;
-    case KIND_CAPACITY_PUT:
-        command->capacity_put = (struct capacity_put){.offer = texts[0],
-                                                      .from = DAY_NONE,
-                                                      .to = DAY_NONE,
-                                                      .per_day = units,
-                                                      .source = 1 + units % 3};
-        break;
-    case KIND_SUBSTITUTE_PUT:
-        command->substitute_put = (struct substitute_put){.substitute = texts[0],
-                                                          .product = texts[1],
-                                                          .given = texts[2],
-                                                          .rank = units,
-                                                          .from = day,
-                                                          .to = DAY_NONE};
-        break;
-    case KIND_NORM_PUT:
-        command->norm_put = (struct norm_put){.norm = texts[0],
-                                              .product = texts[1],
-                                              .code = texts[2],
-                                              .region = texts[3],
-                                              .class_number = 1 + units % 5,
-                                              .from = DAY_NONE,
-                                              .to = day};
-        break;
-    case KIND_CERTIFICATE_PUT:
-        command->certificate_put = (struct certificate_put){.certificate = texts[0],
-                                                            .party = texts[1],
-                                                            .product = texts[2],
-                                                            .code = texts[3],
-                                                            .number = texts[0],
-                                                            .state = 1 + units % 2,
-                                                            .from = day - 9,
-                                                            .to = day};
-        break;
-    case KIND_EXCLUSION_PUT:
-        command->exclusion_put = (struct exclusion_put){.exclusion = texts[0],
-                                                        .party = texts[1],
-                                                        .other = texts[2],
-                                                        .reason = texts[3],
-                                                        .from = DAY_NONE,
-                                                        .to = DAY_NONE};
-        break;
-    case KIND_TICK:
-        command->tick = (struct tick){.now = (uint64_t)(day - 15) * DAY_MS};
-        break;
-    default:
-        command->id_command = (struct id_command){.id = texts[0]};
-        break;
-    }
+    return kinds[random_below(random, COUNT_OF(kinds))];
 }
 
 static size_t count_of(const struct market *market, enum market_thing thing)
@@ -191,11 +208,11 @@ static void rows_of_what_changed_give_the_market_back(void)
 
         market_open(&market);
         for (size_t step = 0; step < STEP_COUNT; step++) {
-            char names[4][8];
-            uint16_t kind = 0;
-            union command command = {0};
+            struct draw draw;
             struct market_change change;
-            fill_random(&random, names, &kind, &command);
+            draw_parts(&random, &draw);
+            uint16_t kind = draw_kind(&random);
+            union command command = make_rule_or_thing(kind, &draw);
             market_apply(market, kind, &command, random_below(&random, 5) == 0, &change);
             market_rows_note(&dirty, kind, &change);
             if (random_below(&random, 10) == 0) {

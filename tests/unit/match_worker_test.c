@@ -70,7 +70,7 @@ static void add(struct setup *setup, const struct message *message, union comman
     };
     fake_journal_append(&setup->upstream, &(struct entry){
                                               .kind = message->kind,
-                                              .version = PROTO_VERSION,
+                                              .version = STAGE_VERSION,
                                               .flags = ENTRY_SETTLES,
                                               .body = encoded(&setup->arena, &INTAKE, &intake),
                                           });

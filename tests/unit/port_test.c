@@ -5,6 +5,8 @@
 #include "proto/messages.h"
 #include "tests/harness.h"
 
+#include <signal.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define QUEUE 10 /* Messages that wait on either side. */
@@ -28,6 +30,7 @@ struct bench {
     struct side client;
     bool (*is_done)(const struct bench *bench);
     uint64_t wanted;
+    uint64_t sent;
     uint64_t steps;
 };
 
@@ -129,6 +132,7 @@ static void bench_open(struct bench *bench)
     EXPECT_STATUS(ask(bench, 1), STATUS_AGAIN); /* Nobody is there. */
     open_port(bench, PORT_ROUTER, &bench->server);
     run_until(bench, has_sent, 0);
+    bench->sent = 1;
     run_until(bench, server_has, 1);
     EXPECT_EQ(bench->server.frame_count, 3);
 }
@@ -232,12 +236,14 @@ static void a_message_of_too_many_frames_is_dropped_alone(void)
 
 static bool send_on(const struct bench *bench)
 {
-    static uint64_t number = 1;
+    struct bench *changed = (struct bench *)(uintptr_t)bench;
+    enum status status = STATUS_OK;
 
-    while (number < bench->wanted &&
-           ask((struct bench *)(uintptr_t)bench, number + 1) == STATUS_OK) {
-        number++;
+    while (bench->sent < bench->wanted && status == STATUS_OK) {
+        status = ask(changed, bench->sent + 1);
+        changed->sent += status == STATUS_OK;
     }
+    EXPECT_TRUE(status == STATUS_OK || status == STATUS_AGAIN);
     return bench->server.count >= bench->wanted;
 }
 
@@ -249,6 +255,29 @@ static void many_messages_come_in_order_without_a_stall(void)
     run_until(&bench, send_on, 3000);
     EXPECT_EQ(bench.server.count, 3000);
     EXPECT_EQ(bench.server.last, 3000);
+    bench_close(&bench);
+}
+
+static void on_alarm(int number)
+{
+    (void)number;
+}
+
+/* A call that a signal interrupts is made again: half a message would spoil the next one. */
+static void a_storm_of_signals_breaks_no_message(void)
+{
+    struct sigaction action = {.sa_handler = on_alarm}; /* Without SA_RESTART. */
+    struct itimerval often = {.it_interval = {.tv_usec = 60}, .it_value = {.tv_usec = 60}};
+    struct itimerval never = {.it_value = {.tv_usec = 0}};
+    struct bench bench;
+
+    bench_open(&bench);
+    EXPECT_EQ(sigaction(SIGALRM, &action, NULL), 0);
+    EXPECT_EQ(setitimer(ITIMER_REAL, &often, NULL), 0);
+    run_until(&bench, send_on, 8000);
+    EXPECT_EQ(setitimer(ITIMER_REAL, &never, NULL), 0);
+    EXPECT_EQ(bench.server.count, 8000);
+    EXPECT_EQ(bench.server.last, 8000);
     bench_close(&bench);
 }
 
@@ -281,6 +310,7 @@ int main(int argc, char **argv)
         CASE(a_peer_that_takes_nothing_holds_back_and_loses_nothing),
         CASE(a_message_of_too_many_frames_is_dropped_alone),
         CASE(many_messages_come_in_order_without_a_stall),
+        CASE(a_storm_of_signals_breaks_no_message),
         CASE(an_endpoint_that_cannot_be_is_refused),
     };
 

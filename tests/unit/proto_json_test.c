@@ -4,6 +4,8 @@
 #include "proto/text.h"
 #include "tests/unit/proto_records.h"
 
+#include <jansson.h>
+
 #define ROUND_COUNT 60
 
 static struct refusal refusal;
@@ -114,6 +116,13 @@ static void degrees_are_read_and_written_exactly(void)
     EXPECT_STATUS(read_party("{\"party\":\"p\",\"roles\":\"expert\",\"lat\":90}", &party, &arena),
                   STATUS_INVALID);
     expect_refusal(CODE_MISSING, "lon");
+    static const char *const beyond[] = {"5000", "-5000", "1e300", "-1e300", "90.000001"};
+    for (size_t i = 0; i < COUNT_OF(beyond); i++) {
+        char bad[80];
+        snprintf(bad, sizeof bad, "{\"party\":\"p\",\"roles\":\"expert\",\"lat\":%s}", beyond[i]);
+        EXPECT_STATUS(read_party(bad, &party, &arena), STATUS_INVALID);
+        expect_refusal(CODE_RANGE, "lat");
+    }
     buffer_deinit(&json);
     arena_deinit(&arena);
 }
@@ -208,6 +217,7 @@ static void each_wrong_json_value_names_its_field(void)
         {"{\"offer\":1}", CODE_TYPE, "offer"},
         {"{\"offer\":\"a\\nb\"}", CODE_RANGE, "offer"},
         {"{\"offer\":\"o\",\"per_day\":-1}", CODE_RANGE, "per_day"},
+        {"{\"offer\":\"o\",\"per_day\":\"-1\"}", CODE_TYPE, "per_day"},
         {"{\"offer\":\"o\",\"per_day\":1.5}", CODE_TYPE, "per_day"},
         {"{\"offer\":\"o\",\"from\":\"2021-02-29\"}", CODE_RANGE, "from"},
         {"{\"offer\":\"o\",\"per_day\":1,\"source\":\"rumour\"}", CODE_RANGE, "source"},
@@ -224,6 +234,149 @@ static void each_wrong_json_value_names_its_field(void)
             STATUS_INVALID);
         expect_refusal(bad[i].code, bad[i].field);
     }
+    arena_deinit(&arena);
+}
+
+enum json_kind {
+    AN_INTEGER,
+    A_REAL,
+    A_TEXT, /* Of no digits. */
+    A_TRUTH,
+    AN_ARRAY,
+    AN_OBJECT,
+    JSON_KIND_COUNT,
+};
+
+static json_t *json_of(enum json_kind kind)
+{
+    switch (kind) {
+    case AN_INTEGER:
+        return json_integer(1);
+    case A_REAL:
+        return json_real(1.5);
+    case A_TEXT:
+        return json_string("no");
+    case A_TRUTH:
+        return json_true();
+    case AN_ARRAY:
+        return json_array();
+    case AN_OBJECT:
+        return json_object();
+    case JSON_KIND_COUNT:
+        break;
+    }
+    UNREACHABLE();
+}
+
+/* Whether a field takes JSON of this kind at all, whatever its value. */
+static bool takes(enum field_type type, enum json_kind kind)
+{
+    switch (type) {
+    case FIELD_UINT:
+    case FIELD_INT:
+        return kind == AN_INTEGER;
+    case FIELD_BOOL:
+        return kind == A_TRUTH;
+    case FIELD_TEXT:
+    case FIELD_BIN:
+    case FIELD_DAY:
+    case FIELD_CHOICE:
+    case FIELD_SET:
+        return kind == A_TEXT;
+    case FIELD_TIME:
+        return kind == AN_INTEGER || kind == A_TEXT;
+    case FIELD_DEGREES:
+        return kind == AN_INTEGER || kind == A_REAL;
+    case FIELD_RAW:
+        return kind == AN_OBJECT;
+    case FIELD_UINTS:
+    case FIELD_LIST:
+        return kind == AN_ARRAY;
+    }
+    UNREACHABLE();
+}
+
+/* The message is good but for this one value. */
+static void expect_wrong_kind(const struct message *message, json_t *good, const char *field,
+                              enum json_kind kind)
+{
+    struct arena arena = {0};
+    void *record = arena_take(&arena, message->record_size);
+    json_t *bad = json_copy(good);
+
+    json_object_set_new(bad, field, json_of(kind));
+    char *json = json_dumps(bad, JSON_COMPACT);
+    EXPECT_STATUS(proto_from_json(message, text(json), &arena, record, &refusal), STATUS_INVALID);
+    expect_refusal(CODE_TYPE, field);
+    free(json);
+    json_decref(bad);
+    arena_deinit(&arena);
+}
+
+static void every_field_of_every_message_refuses_every_wrong_kind_of_json(void)
+{
+    uint64_t random = 11;
+    size_t count = 0;
+
+    for (size_t i = 0; ALL_MESSAGES[i] != NULL; i++) {
+        const struct message *message = ALL_MESSAGES[i];
+        struct arena arena = {0};
+        struct buffer json = {0};
+        void *record = arena_take(&arena, message->record_size);
+        random_record(message, &random, &arena, record);
+        proto_to_json(message, record, &json);
+        json_t *good = json_loadb((const char *)json.data, json.size, 0, NULL);
+        for (size_t field = 0; !message->is_bare && field < message->field_count; field++) {
+            for (enum json_kind kind = AN_INTEGER; kind < JSON_KIND_COUNT; kind++) {
+                if (!takes(message->fields[field].type, kind)) {
+                    expect_wrong_kind(message, good, message->fields[field].name, kind);
+                    count++;
+                }
+            }
+        }
+        json_decref(good);
+        buffer_deinit(&json);
+        arena_deinit(&arena);
+    }
+    EXPECT_TRUE(count > 1000);
+}
+
+static void a_wrong_item_of_a_list_is_named_by_its_place(void)
+{
+    static const struct {
+        const struct message *message;
+        const char *json;
+        const char *code;
+        const char *field;
+    } bad[] = {
+        {&SUBMIT, "{\"commands\":[7]}", CODE_MALFORMED, "commands[0]"},
+        {&SUBMIT, "{\"commands\":[]}", CODE_RANGE, "commands"},
+        {&EVENT, "{\"last\":1,\"events\":[{},1.5]}", CODE_TYPE, "events[1].value"},
+        {&EVENT, "{\"last\":1,\"events\":[{\"a\":[1.5]}]}", CODE_TYPE, "events[0].value"},
+        {&EVENT, "{\"last\":1,\"events\":[{\"a\":{\"b\":1.5}}]}", CODE_TYPE, "events[0].value"},
+    };
+    struct arena arena = {0};
+
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        void *record = arena_take(&arena, bad[i].message->record_size);
+        EXPECT_STATUS(proto_from_json(bad[i].message, text(bad[i].json), &arena, record, &refusal),
+                      strcmp(bad[i].code, CODE_MALFORMED) == 0 ? STATUS_MALFORMED : STATUS_INVALID);
+        expect_refusal(bad[i].code, bad[i].field);
+    }
+    arena_deinit(&arena);
+}
+
+static void json_beyond_the_limit_is_refused_unread(void)
+{
+    struct buffer json = {0};
+    struct arena arena = {0};
+    struct need_put need;
+
+    memset(buffer_extend(&json, PROTO_JSON_SIZE_MAX + 1), ' ', PROTO_JSON_SIZE_MAX + 1);
+    EXPECT_STATUS(proto_from_json(&NEED_PUT, buffer_view(&json), &arena, &need, &refusal),
+                  STATUS_INVALID);
+    expect_refusal(CODE_TOO_LARGE, "");
+    buffer_deinit(&json);
     arena_deinit(&arena);
 }
 
@@ -345,6 +498,9 @@ int main(int argc, char **argv)
         CASE(a_long_unknown_key_in_a_list_is_cut_between_characters),
         CASE(json_that_is_none_is_malformed),
         CASE(each_wrong_json_value_names_its_field),
+        CASE(every_field_of_every_message_refuses_every_wrong_kind_of_json),
+        CASE(a_wrong_item_of_a_list_is_named_by_its_place),
+        CASE(json_beyond_the_limit_is_refused_unread),
         CASE(times_are_text_or_milliseconds),
         CASE(an_offer_is_read_from_cells),
         CASE(a_cell_of_degrees_is_read_without_rounding_twice),

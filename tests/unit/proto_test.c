@@ -56,6 +56,57 @@ static void every_message_comes_back_byte_by_byte(void)
     arena_deinit(&arena);
 }
 
+/* A message as an older version may have known it: without some of the fields that need not be
+ * there. What `record` says in these is cleared. */
+static struct message older_version(const struct message *message, uint64_t *random, void *record,
+                                    struct field fields[64])
+{
+    struct message older = *message;
+
+    older.fields = fields;
+    older.field_count = 0;
+    older.check = NULL;
+    for (size_t i = 0; i < message->field_count; i++) {
+        const struct field *field = &message->fields[i];
+        if (field->required || message->is_bare || random_below(random, 2) == 0) {
+            fields[older.field_count++] = *field;
+        } else {
+            field_clear(field, record);
+        }
+    }
+    return older;
+}
+
+static void what_an_older_version_leaves_out_gets_its_default(void)
+{
+    struct arena arena = {0};
+    struct field fields[64];
+
+    for (test_seed = 1; test_seed <= ROUND_COUNT; test_seed++) {
+        uint64_t random = test_seed;
+        for (size_t i = 0; ALL_MESSAGES[i] != NULL; i++) {
+            const struct message *message = ALL_MESSAGES[i];
+            void *record = arena_take(&arena, message->record_size);
+            void *back = arena_take(&arena, message->record_size);
+            random_record(message, &random, &arena, record);
+            struct bytes newer_body = encode(message, record, &arena);
+            struct message older = older_version(message, &random, record, fields);
+            struct bytes older_body = encode(&older, record, &arena);
+            EXPECT_OK(proto_decode(&older, newer_body, &arena, back, &refusal));
+            EXPECT_TRUE(bytes_equal(encode(&older, back, &arena), older_body));
+            enum status expected = proto_check(message, record, &refusal);
+            EXPECT_STATUS(proto_decode(message, older_body, &arena, back, &refusal), expected);
+            if (expected == STATUS_OK) {
+                EXPECT_TRUE(
+                    bytes_equal(encode(message, back, &arena), encode(message, record, &arena)));
+            }
+            arena_reset(&arena);
+        }
+    }
+    test_seed = 0;
+    arena_deinit(&arena);
+}
+
 static void a_message_cut_anywhere_is_malformed(void)
 {
     struct arena arena = {0};
@@ -663,6 +714,7 @@ static void tables_keep_their_own_rules(void)
             EXPECT_TRUE(proto_field(message, bytes_from_text(field->name)) == field);
             EXPECT_TRUE(field->text != NULL);
             EXPECT_TRUE(field->min <= field->max);
+            EXPECT_TRUE(field->since == 1 || !field->required); /* Older entries lack it. */
             EXPECT_TRUE(field->type != FIELD_LIST || field->message != NULL);
         }
     }
@@ -674,6 +726,7 @@ int main(int argc, char **argv)
         CASE(tables_keep_their_own_rules),
         CASE(commands_are_found_by_name_and_kind),
         CASE(every_message_comes_back_byte_by_byte),
+        CASE(what_an_older_version_leaves_out_gets_its_default),
         CASE(a_message_cut_anywhere_is_malformed),
         CASE(what_is_not_canonical_is_refused),
         CASE(the_cursor_and_msgpack_agree_on_random_bytes),

@@ -32,24 +32,35 @@ static void copy(char *target, size_t size, struct bytes text)
 static int on_row(void *context, const struct scenario_row *row)
 {
     struct heard *heard = context;
-    struct refusal refusal;
 
     EXPECT_TRUE(heard->count < ROW_COUNT_MAX);
     heard->rows[heard->count].line = row->line;
     heard->rows[heard->count].kind = row->message->kind;
     copy(heard->rows[heard->count].text, 160, row->text);
     if (row->refusal != NULL) {
-        EXPECT_EQ(row->body.size, 0);
+        EXPECT_TRUE(row->record == NULL);
         copy(heard->rows[heard->count].code, 16, bytes_from_text(row->refusal->code));
         copy(heard->rows[heard->count].field, 32, bytes_from_text(row->refusal->field));
         copy(heard->rows[heard->count].why, 160, bytes_from_text(row->refusal->why));
     } else {
-        struct bytes body = arena_copy(&heard->arena, row->body);
-        EXPECT_OK(proto_decode(row->message, body, &heard->arena,
-                               &heard->rows[heard->count].command, &refusal));
+        memcpy(&heard->rows[heard->count].command, row->record, row->message->record_size);
     }
     heard->count++;
     return heard->count == heard->stop_at ? 7 : 0;
+}
+
+static enum status read_path(struct heard *heard, const char *path, const struct message *message)
+{
+    const struct scenario_taker taker = {.row = on_row, .context = heard, .arena = &heard->arena};
+
+    return scenario_read_file(path, message, &taker, &heard->stopped, heard->problem);
+}
+
+static enum status read_folder(struct heard *heard, const char *path)
+{
+    const struct scenario_taker taker = {.row = on_row, .context = heard, .arena = &heard->arena};
+
+    return scenario_read(path, &taker, &heard->stopped, heard->problem);
 }
 
 static char folder[64];
@@ -81,8 +92,7 @@ static enum status read_file(struct heard *heard, const struct message *message,
     *heard = (struct heard){.stop_at = heard->stop_at};
     snprintf(path, sizeof path, "%s/file", folder);
     write_file("file", content, size);
-    enum status status =
-        scenario_read_file(path, message, on_row, heard, &heard->stopped, heard->problem);
+    enum status status = read_path(heard, path, message);
     remove_file("file");
     return status;
 }
@@ -283,6 +293,7 @@ static int expect_next_row(void *context, const struct scenario_row *row)
 static void a_long_file_gives_every_row(void)
 {
     struct buffer content = {0};
+    struct arena arena = {0};
     char path[128];
     char problem[256];
     uint64_t count = 0;
@@ -294,10 +305,13 @@ static void a_long_file_gives_every_row(void)
     }
     write_file("needs.csv", (const char *)content.data, content.size);
     snprintf(path, sizeof path, "%s/needs.csv", folder);
-    EXPECT_OK(scenario_read_file(path, &NEED_PUT, expect_next_row, &count, &stopped, problem));
+    const struct scenario_taker taker = {
+        .row = expect_next_row, .context = &count, .arena = &arena};
+    EXPECT_OK(scenario_read_file(path, &NEED_PUT, &taker, &stopped, problem));
     EXPECT_EQ(count, 20000);
     remove_file("needs.csv");
     buffer_deinit(&content);
+    arena_deinit(&arena);
 }
 
 /* --- Folders ------------------------------------------------------------------------- */
@@ -325,7 +339,7 @@ static void files_are_read_in_the_order_of_their_references(void)
                             "r,m,EN 149,FR,,2,2020-04-01,\n");
     write_text("substitutes.csv", "substitute_id,product_id,given_id,rank,from,to\ns,m,k,3,,\n");
     EXPECT_EQ(scenario_count(folder), 8);
-    EXPECT_OK(scenario_read(folder, on_row, &heard, &heard.stopped, heard.problem));
+    EXPECT_OK(read_folder(&heard, folder));
     EXPECT_EQ(heard.count, COUNT_OF(kinds));
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         EXPECT_EQ(heard.rows[i].kind, kinds[i]);
@@ -353,12 +367,9 @@ static void a_folder_without_any_of_the_files_is_not_found(void)
 {
     struct heard heard = {0};
 
-    EXPECT_STATUS(scenario_read(folder, on_row, &heard, &heard.stopped, heard.problem),
-                  STATUS_NOT_FOUND);
+    EXPECT_STATUS(read_folder(&heard, folder), STATUS_NOT_FOUND);
     EXPECT_TRUE(strstr(heard.problem, "needs.csv") != NULL);
-    EXPECT_STATUS(scenario_read_file("/nowhere/at/all", &NEED_PUT, on_row, &heard, &heard.stopped,
-                                     heard.problem),
-                  STATUS_NOT_FOUND);
+    EXPECT_STATUS(read_path(&heard, "/nowhere/at/all", &NEED_PUT), STATUS_NOT_FOUND);
     EXPECT_TRUE(strstr(heard.problem, "/nowhere/at/all") != NULL);
 }
 
@@ -370,7 +381,7 @@ static void a_file_that_cannot_be_read_is_not_skipped(void)
     write_text("needs.csv", "need,party,product,quantity,class\nn,p,m,1,1\n");
     snprintf(path, sizeof path, "%s/products.csv", folder);
     EXPECT_EQ(mkdir(path, 0700), 0);
-    EXPECT_STATUS(scenario_read(folder, on_row, &heard, &heard.stopped, heard.problem), STATUS_IO);
+    EXPECT_STATUS(read_folder(&heard, folder), STATUS_IO);
     EXPECT_TRUE(strstr(heard.problem, "products.csv") != NULL);
     EXPECT_EQ(heard.count, 0);
     rmdir(path);

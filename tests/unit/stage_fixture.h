@@ -141,6 +141,7 @@ static inline enum status tally_restore(void *state, const struct entry *entry)
 
 static const struct role tally_role = {
     .name = "tally",
+    .version = STAGE_VERSION,
     .load = tally_load,
     .loaded = tally_loaded,
     .step = tally_step,
@@ -154,6 +155,7 @@ static const struct role tally_role = {
 
 static const struct role source_role = {
     .name = "source",
+    .version = STAGE_VERSION,
     .is_source = true,
     .load = tally_load,
     .loaded = tally_loaded,
@@ -218,7 +220,7 @@ static inline void add_upstream(struct setup *setup, uint16_t kind, uint8_t flag
     fake_journal_append(&setup->upstream, &(struct entry){
                                               .time_ms = 5000 + setup->upstream.head.last,
                                               .kind = kind,
-                                              .version = PROTO_VERSION,
+                                              .version = STAGE_VERSION,
                                               .flags = flags,
                                           });
 }
@@ -245,7 +247,7 @@ static inline void deliver(struct setup *setup, uint64_t from, uint64_t to)
 
 static inline void tell_head(struct setup *setup)
 {
-    stage_upstream_head(setup->stage, 0, &setup->upstream.head);
+    stage_upstream_head(setup->stage, 0, &setup->upstream.head, 0);
 }
 
 static inline struct entry *own(struct setup *setup, uint64_t seq)

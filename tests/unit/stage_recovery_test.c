@@ -163,14 +163,14 @@ static void own_rows_that_make_no_sense_are_corrupt(void)
 {
     struct setup setup;
     struct stage *stage = NULL;
-    uint8_t value[16] = {0};
+    uint8_t value[16 + JOURNAL_CHAIN_SIZE] = {0};
 
     open_setup(&setup, &tally_role);
     setup.options.world = &setup.world.world;
     setup.options.state = &setup.tally;
     EXPECT_OK(stage_open(&setup.options, &stage));
     EXPECT_STATUS(stage_load_row(stage, STAGE_ROW_TABLE, bytes_from_text("cursor"),
-                                 (struct bytes){value, 15}),
+                                 (struct bytes){value, sizeof value - 1}),
                   STATUS_CORRUPT);
     EXPECT_STATUS(stage_load_row(stage, STAGE_ROW_TABLE, bytes_from_text("other"),
                                  (struct bytes){value, sizeof value}),

@@ -175,7 +175,12 @@ static void another_upstream_epoch_ends_the_stage(void)
     close_setup(&setup);
 }
 
-/* A head that another socket's entries overtook is late, not wrong: it counts when it stays. */
+static void expect_asked(const struct setup *setup, uint64_t count, uint64_t from)
+{
+    EXPECT_EQ(setup->world.ask_count, count);
+    EXPECT_EQ(setup->world.asked, from);
+}
+
 static void an_upstream_that_stays_shorter_ends_the_stage(void)
 {
     struct setup setup;
@@ -186,15 +191,39 @@ static void an_upstream_that_stays_shorter_ends_the_stage(void)
     deliver(&setup, 1, 3);
     struct journal_head shorter = setup.upstream.head;
     shorter.last = 2;
-    stage_upstream_head(setup.stage, 0, &shorter);
+    stage_upstream_head(setup.stage, 0, &shorter, 4);
     EXPECT_TRUE(stage_is_live(setup.stage));
     fake_world_pass(&setup.world, setup.stage, 2000);
     tell_head(&setup);
-    stage_upstream_head(setup.stage, 0, &shorter);
+    stage_upstream_head(setup.stage, 0, &shorter, 4);
     EXPECT_TRUE(stage_is_live(setup.stage));
     fake_world_pass(&setup.world, setup.stage, 1000);
-    stage_upstream_head(setup.stage, 0, &shorter);
+    stage_upstream_head(setup.stage, 0, &shorter, 4);
     expect_failure(&setup, "shorter");
+    close_setup(&setup);
+}
+
+/* A process that was stopped finds heads of long ago in its socket. */
+static void a_head_that_is_late_by_any_time_ends_nothing_and_is_asked_about(void)
+{
+    struct setup setup;
+
+    open_setup(&setup, &tally_role);
+    add_upstream_times(&setup, TALLY_ONE, 3);
+    start(&setup);
+    deliver(&setup, 1, 3);
+    struct journal_head late = setup.upstream.head;
+    late.last = 1;
+    uint64_t before = setup.world.ask_count;
+    stage_upstream_head(setup.stage, 0, &late, 0);
+    expect_asked(&setup, before + 1, 4);
+    fake_world_pass(&setup.world, setup.stage, 5000);
+    stage_upstream_head(setup.stage, 0, &late, 0);
+    expect_asked(&setup, before + 2, 4);
+    stage_upstream_head(setup.stage, 0, &late, 2); /* An answer of long ago. */
+    fake_world_pass(&setup.world, setup.stage, 5000);
+    stage_upstream_head(setup.stage, 0, &late, 2);
+    EXPECT_TRUE(stage_is_live(setup.stage));
     close_setup(&setup);
 }
 
@@ -210,9 +239,9 @@ static void an_upstream_behind_the_cursor_is_noticed_while_recovering(void)
     restart(&setup);
     struct journal_head shorter = setup.upstream.head;
     shorter.last = 2;
-    stage_upstream_head(setup.stage, 0, &shorter);
+    stage_upstream_head(setup.stage, 0, &shorter, 0);
     fake_world_pass(&setup.world, setup.stage, 1000);
-    stage_upstream_head(setup.stage, 0, &shorter);
+    stage_upstream_head(setup.stage, 0, &shorter, 0);
     expect_failure(&setup, "shorter");
     close_setup(&setup);
 }
@@ -231,6 +260,155 @@ static void an_upstream_that_forgot_what_is_needed_ends_the_stage(void)
     fake_journal_trim(&setup.upstream, 3);
     tell_head(&setup);
     expect_failure(&setup, "no longer keeps");
+    close_setup(&setup);
+}
+
+/* Everything the upstream feed says from entry `from` on is said otherwise: it keeps its epoch. */
+static void branch_upstream(struct setup *setup, uint64_t from)
+{
+    uint8_t *chain = setup->upstream.head.chain;
+    static const uint8_t zeroes[JOURNAL_CHAIN_SIZE];
+
+    memcpy(chain, from == 1 ? zeroes : setup->upstream.entries[from - 2].chain, sizeof zeroes);
+    for (uint64_t seq = from; seq <= setup->upstream.head.last; seq++) {
+        struct entry *entry = &setup->upstream.entries[seq - 1];
+        entry->time_ms++;
+        entry_chain(chain, entry, entry->chain);
+        memcpy(chain, entry->chain, sizeof entry->chain);
+    }
+}
+
+static void an_upstream_that_went_on_from_other_entries_ends_the_stage(void)
+{
+    struct setup setup;
+
+    open_setup(&setup, &tally_role);
+    add_upstream_times(&setup, TALLY_ONE, 6);
+    start(&setup);
+    deliver(&setup, 1, 3);
+    fake_world_settle(&setup.world, setup.stage);
+    branch_upstream(&setup, 3);
+    deliver(&setup, 2, 3); /* Taken in before: nobody looks at it. */
+    EXPECT_TRUE(stage_is_live(setup.stage));
+    deliver(&setup, 4, 6);
+    expect_failure(&setup, "other entries");
+    EXPECT_EQ(stage_head(setup.stage).last, 3);
+    close_setup(&setup);
+}
+
+static void a_branch_is_found_behind_the_checkpoint_and_behind_the_cursor(void)
+{
+    for (uint64_t from = 1; from <= 5; from++) {
+        struct setup setup;
+        open_setup(&setup, &tally_role);
+        setup.options.checkpoint_entries = 3;
+        add_upstream_times(&setup, TALLY_QUIET, 6);
+        start(&setup);
+        deliver(&setup, 1, 3);
+        fake_world_pass(&setup.world, setup.stage, 1000);
+        fake_world_settle(&setup.world, setup.stage);
+        deliver(&setup, 4, 4);
+        fake_world_pass(&setup.world, setup.stage, 1000);
+        fake_world_settle(&setup.world, setup.stage);
+        EXPECT_TRUE(has_row(&setup, "checkpoint"));
+        branch_upstream(&setup, from);
+        restart(&setup);
+        EXPECT_EQ(setup.world.asked, 4);
+        deliver(&setup, 4, 6);
+        if (from <= 4) {
+            expect_failure(&setup, "other entries");
+        } else {
+            EXPECT_TRUE(stage_is_live(setup.stage));
+        }
+        close_setup(&setup);
+    }
+}
+
+/* --- Versions ------------------------------------------------------------------------ */
+
+static void an_upstream_entry_of_a_newer_version_ends_the_stage(void)
+{
+    struct setup setup;
+
+    open_setup(&setup, &tally_role);
+    add_upstream_times(&setup, TALLY_ONE, 3);
+    setup.upstream.entries[2].version++;
+    branch_upstream(&setup, 3);
+    start(&setup);
+    deliver(&setup, 1, 3);
+    expect_failure(&setup, "newer version");
+    EXPECT_TRUE(setup.world.pending == NULL);
+    close_setup(&setup);
+}
+
+/* With what a newer program left: own entries behind the checkpoint, or rows. */
+static void an_older_program_does_not_read_what_a_newer_one_wrote(const struct role *role,
+                                                                  size_t checkpoint_entries)
+{
+    struct role newer = *role;
+    struct setup setup;
+
+    newer.version++;
+    open_setup(&setup, &newer);
+    setup.options.checkpoint_entries = checkpoint_entries;
+    add_upstream_times(&setup, TALLY_ONE, 3);
+    start(&setup);
+    if (role->is_source) {
+        submit(&setup, 3);
+    } else {
+        deliver(&setup, 1, 3);
+    }
+    fake_world_settle(&setup.world, setup.stage);
+    EXPECT_EQ(own(&setup, 1)->version, newer.version);
+    setup.options.role = role;
+    restart(&setup);
+    if (!role->is_source && checkpoint_entries > 3) {
+        deliver(&setup, 1, 3);
+    }
+    expect_failure(&setup, "newer version");
+    EXPECT_TRUE(setup.world.pending == NULL);
+    setup.options.role = &newer;
+    restart(&setup);
+    if (!role->is_source) {
+        deliver(&setup, 1, 3);
+    }
+    EXPECT_TRUE(stage_is_live(setup.stage));
+    close_setup(&setup);
+}
+
+static void rows_of_a_newer_version_end_the_stage(void)
+{
+    an_older_program_does_not_read_what_a_newer_one_wrote(&tally_role, 1);
+    an_older_program_does_not_read_what_a_newer_one_wrote(&source_role, 1);
+}
+
+static void own_entries_of_a_newer_version_end_the_stage(void)
+{
+    an_older_program_does_not_read_what_a_newer_one_wrote(&tally_role, 1000);
+    an_older_program_does_not_read_what_a_newer_one_wrote(&source_role, 1000);
+}
+
+static void entries_and_rows_of_an_older_version_are_read(void)
+{
+    struct setup setup;
+    struct role newer = tally_role;
+
+    newer.version++;
+    open_setup(&setup, &tally_role);
+    setup.options.checkpoint_entries = 2;
+    add_upstream_times(&setup, TALLY_ONE, 5);
+    start(&setup);
+    deliver(&setup, 1, 2);
+    fake_world_settle(&setup.world, setup.stage);
+    deliver(&setup, 3, 3);
+    fake_world_settle(&setup.world, setup.stage);
+    setup.options.role = &newer;
+    restart(&setup);
+    deliver(&setup, 3, 5);
+    fake_world_settle(&setup.world, setup.stage);
+    EXPECT_TRUE(stage_is_live(setup.stage));
+    EXPECT_EQ(own(&setup, 3)->version, tally_role.version);
+    EXPECT_EQ(own(&setup, 4)->version, newer.version);
     close_setup(&setup);
 }
 
@@ -501,8 +679,15 @@ static const struct test_case cases[] = {
     CASE(bytes_that_do_not_check_are_asked_for_again),
     CASE(another_upstream_epoch_ends_the_stage),
     CASE(an_upstream_that_stays_shorter_ends_the_stage),
+    CASE(a_head_that_is_late_by_any_time_ends_nothing_and_is_asked_about),
     CASE(an_upstream_behind_the_cursor_is_noticed_while_recovering),
     CASE(an_upstream_that_forgot_what_is_needed_ends_the_stage),
+    CASE(an_upstream_that_went_on_from_other_entries_ends_the_stage),
+    CASE(a_branch_is_found_behind_the_checkpoint_and_behind_the_cursor),
+    CASE(an_upstream_entry_of_a_newer_version_ends_the_stage),
+    CASE(rows_of_a_newer_version_end_the_stage),
+    CASE(own_entries_of_a_newer_version_end_the_stage),
+    CASE(entries_and_rows_of_an_older_version_are_read),
     CASE(a_cause_is_what_was_not_decided_before),
     CASE(a_checkpoint_waits_until_all_is_settled),
     CASE(a_cursor_that_moved_in_silence_is_saved_after_a_second),

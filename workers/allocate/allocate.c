@@ -1,6 +1,7 @@
 /*
  * allocate.c - entries in, plan, entries out.
  */
+#include "core/plan/slots.h"
 #include "workers/allocate/internal.h"
 
 #include <stdlib.h>
@@ -190,6 +191,7 @@ static void report(const void *state, struct report_out *out)
                                            "promised_3", "promised_4", "promised_5"};
     const struct allocate *allocate = state;
     struct plan_totals totals;
+    struct plan_lot_work work = plan_lot_work(allocate->plan);
 
     plan_totals(allocate->plan, &totals);
     report_count(out, "needs", totals.needs);
@@ -205,6 +207,11 @@ static void report(const void *state, struct report_out *out)
     report_count(out, "doubted", totals.doubted);
     report_count(out, "units_received", totals.units_received);
     report_count(out, "units_missed", totals.units_missed);
+    report_count(out, "slots", totals.slots);
+    report_count(out, "slots_max", SLOT_TOTAL_MAX);
+    report_count(out, "lot_fragments", work.fragments);
+    report_count(out, "lot_regions", work.regions);
+    report_count(out, "lot_regions_full", work.regions_full);
     for (size_t i = 1; i <= CLASS_COUNT; i++) {
         report_count(out, wanted[i], totals.class_wanted[i]);
         report_count(out, promised[i], totals.class_promised[i]);
@@ -247,8 +254,14 @@ static enum status control(void *state, struct bytes type, struct bytes body,
     return STATUS_OK;
 }
 
+static void close_state(void *state)
+{
+    allocate_close(state);
+}
+
 const struct role allocate_role = {
     .name = "allocate",
+    .version = STAGE_VERSION,
     .load = load,
     .loaded = loaded,
     .step = step,
@@ -256,4 +269,5 @@ const struct role allocate_role = {
     .save = save,
     .report = report,
     .control = control,
+    .close = close_state,
 };

@@ -11,7 +11,6 @@ static struct bytes text_of(const struct market *market, uint32_t number)
 struct need_row need_facts(const struct allocate *allocate, uint32_t number)
 {
     const struct market *market = plan_market(allocate->plan);
-    const struct flow *flow = plan_flow(allocate->plan);
     const struct need *need = &market->needs[number];
 
     return (struct need_row){
@@ -25,7 +24,7 @@ struct need_row need_facts(const struct allocate *allocate, uint32_t number)
         .due = need->due,
         .latest = need->latest,
         .promised = (uint64_t)plan_need_promised(allocate->plan, number),
-        .unserved = (uint64_t)(flow_sink_wanted(flow, number) - flow_sink_served(flow, number)),
+        .unserved = (uint64_t)plan_need_missing(allocate->plan, number),
     };
 }
 

@@ -10,9 +10,11 @@
 
 #define WORD(record, member, key, ...)                                                             \
     TEXT(record, member, key, 1, WORD_MAX, .required = true, __VA_ARGS__)
+#define AMOUNT(record, member, key, ...) UINT(record, member, key, 0, INT64_MAX, __VA_ARGS__)
 #define UNITS(record, member, key, ...)                                                            \
-    UINT(record, member, key, 0, INT64_MAX, .required = true, .absent = -1, __VA_ARGS__)
+    AMOUNT(record, member, key, .required = true, .absent = -1, __VA_ARGS__)
 #define LABEL(record, member, key, ...) TEXT(record, member, key, 0, NAME_SIZE_MAX, __VA_ARGS__)
+#define MAYBE_ID(record, member, key, ...) TEXT(record, member, key, 0, ID_SIZE_MAX, __VA_ARGS__)
 
 static const struct field need_fields[] = {
     WORD(need_row, t, "t", .text = "\"need\""),
@@ -70,7 +72,7 @@ static const struct field product_fields[] = {
 const struct message PRODUCT_ROW =
     MESSAGE("product", product_row, product_fields, .text = "A product.");
 
-#define MAYBE(key, member, ...) TEXT(dated_row, member, key, 0, NAME_SIZE_MAX, .text = __VA_ARGS__)
+#define MAYBE(key, member, ...) LABEL(dated_row, member, key, .text = __VA_ARGS__)
 
 static const struct field dated_fields[] = {
     WORD(dated_row, t, "t", .text = "\"substitute\", \"norm\", \"certificate\", \"exclusion\""),
@@ -96,50 +98,38 @@ static const struct field pair_fields[] = {
     ID(pair_row, offer, "offer", .text = "Offer."),
     ID(pair_row, party, "party", .text = "Who gives."),
     WORD(pair_row, reason, "reason", .text = "\"possible\", or why not."),
-    UINT(pair_row, cost, "cost", 0, INT64_MAX, .text = "Of a unit, all terms."),
-    UINT(pair_row, kilometres, "kilometres", 0, INT64_MAX, .text = "Distance."),
-    UINT(pair_row, distance_cost, "distance_cost", 0, INT64_MAX, .text = "Term: the distance."),
-    UINT(pair_row, region_cost, "region_cost", 0, INT64_MAX, .text = "Term: another region."),
-    UINT(pair_row, country_cost, "country_cost", 0, INT64_MAX, .text = "Term: another country."),
-    UINT(pair_row, late_cost, "late_cost", 0, INT64_MAX, .text = "Term: days after due."),
-    UINT(pair_row, substitute_cost, "substitute_cost", 0, INT64_MAX, .text = "Term: a substitute."),
-    UINT(pair_row, recyclable_cost, "recyclable_cost", 0, INT64_MAX,
-         .text = "Term: not recyclable where another product is."),
-    UINT(pair_row, days_late, "days_late", 0, INT64_MAX, .text = "Days after due."),
+    AMOUNT(pair_row, cost, "cost", .text = "Of a unit, all terms."),
+    AMOUNT(pair_row, kilometres, "kilometres", .text = "Distance."),
+    AMOUNT(pair_row, distance_cost, "distance_cost", .text = "Term: the distance."),
+    AMOUNT(pair_row, region_cost, "region_cost", .text = "Term: another region."),
+    AMOUNT(pair_row, country_cost, "country_cost", .text = "Term: another country."),
+    AMOUNT(pair_row, late_cost, "late_cost", .text = "Term: days after due."),
+    AMOUNT(pair_row, substitute_cost, "substitute_cost", .text = "Term: a substitute."),
+    AMOUNT(pair_row, recyclable_cost, "recyclable_cost",
+           .text = "Term: not recyclable where another product is."),
+    AMOUNT(pair_row, days_late, "days_late", .text = "Days after due."),
     DAY(pair_row, arrival, "arrival", .text = "Day it would arrive."),
-    UINT(pair_row, price, "price", 0, INT64_MAX, .text = "What one unit more of it would save."),
-    UINT(pair_row, capacity, "capacity", 0, INT64_MAX, .text = "Units it has in all."),
-    UINT(pair_row, promised, "promised", 0, INT64_MAX, .text = "Units it has promised to anyone."),
-    UINT(pair_row, given, "given", 0, INT64_MAX, .text = "Units proposed to this need."),
-    TEXT(pair_row, rule, "rule", 0, ID_SIZE_MAX, .text = "The dated rule that forbids it."),
+    AMOUNT(pair_row, price, "price", .text = "What one unit more of it would save."),
+    AMOUNT(pair_row, capacity, "capacity", .text = "Units it has in all."),
+    AMOUNT(pair_row, promised, "promised", .text = "Units it has promised to anyone."),
+    AMOUNT(pair_row, given, "given", .text = "Units proposed to this need."),
+    MAYBE_ID(pair_row, rule, "rule", .text = "The dated rule that forbids it."),
     TEXT(pair_row, code, "code", 0, NORM_CODE_SIZE_MAX, .text = "The norm of that rule."),
     DAY(pair_row, day, "day", .text = "From which day on it would let this pass."),
     DAY(pair_row, ended, "ended", .text = "The last day on which it did."),
-    UINT(pair_row, days_missing, "days_missing", 0, INT64_MAX, .text = "Days too late."),
-    UINT(pair_row, units_missing, "units_missing", 0, INT64_MAX, .text = "Units short of a lot."),
+    AMOUNT(pair_row, days_missing, "days_missing", .text = "Days too late."),
+    AMOUNT(pair_row, units_missing, "units_missing", .text = "Units short of a lot."),
 };
 const struct message PAIR_ROW = MESSAGE("pair", pair_row, pair_fields, .text = "Need and offer.");
-
-static const struct choice states[] = {
-    {"proposed", ASSIGNMENT_PROPOSED},
-    {"accepted", ASSIGNMENT_ACCEPTED},
-    {"committed", ASSIGNMENT_COMMITTED},
-    {"shipped", ASSIGNMENT_SHIPPED},
-    {"received", ASSIGNMENT_RECEIVED},
-    {"declined", ASSIGNMENT_DECLINED},
-    {"superseded", ASSIGNMENT_SUPERSEDED},
-    {"cancelled", ASSIGNMENT_CANCELLED},
-    {NULL, 0},
-};
 
 static const struct field share_fields[] = {
     UNITS(share_row, assignment, "assignment", .text = "Number."),
     ID(share_row, offer, "offer", .text = "Offer."),
     ID(share_row, party, "party", .text = "Who gives."),
-    CHOICE(share_row, state, "state", states, .required = true, .text = "State."),
+    CHOICE(share_row, state, "state", ASSIGNMENT_STATES, .required = true, .text = "State."),
     UNITS(share_row, quantity, "quantity", .text = "Units."),
-    UINT(share_row, cost, "cost", 0, INT64_MAX, .text = "Of a unit."),
-    UINT(share_row, kilometres, "kilometres", 0, INT64_MAX, .text = "Distance."),
+    AMOUNT(share_row, cost, "cost", .text = "Of a unit."),
+    AMOUNT(share_row, kilometres, "kilometres", .text = "Distance."),
     DAY(share_row, made, "made", .text = "Day by which it is made."),
     DAY(share_row, arrival, "arrival", .text = "Day it arrives."),
 };
@@ -148,17 +138,16 @@ const struct message SHARE_ROW =
 
 #define CHANGE(record, member, key, ...)                                                           \
     FIELD(key, FIELD_INT, record, member, int64_t, .min = INT64_MIN, .max = INT64_MAX, __VA_ARGS__)
-#define MAYBE_ID(record, member, key, ...) TEXT(record, member, key, 0, ID_SIZE_MAX, __VA_ARGS__)
 
 static const struct field effect_fields[] = {
     WORD(effect_row, end, "end", .text = "\"need\", \"free\", \"swap\" or \"nothing\""),
     MAYBE_ID(effect_row, offer, "offer", .text = "Where it ends."),
     MAYBE_ID(effect_row, need, "need", .text = "Who loses or wins a unit."),
     MAYBE_ID(effect_row, party, "party", .text = "Whose need it is."),
-    UINT(effect_row, class_number, "class", 0, INT64_MAX, .text = "Of that unit."),
-    UINT(effect_row, tranche, "tranche", 0, INT64_MAX, .text = "Of that unit, from 1."),
+    AMOUNT(effect_row, class_number, "class", .text = "Of that unit."),
+    AMOUNT(effect_row, tranche, "tranche", .text = "Of that unit, from 1."),
     CHANGE(effect_row, cost, "cost", .text = "Of all moves, less what they save."),
-    UINT(effect_row, moves, "moves", 0, INT64_MAX, .text = "Needs that move on the way."),
+    AMOUNT(effect_row, moves, "moves", .text = "Needs that move on the way."),
 };
 const struct message EFFECT_ROW =
     MESSAGE("effect", effect_row, effect_fields, .text = "What one unit sets off.");
@@ -174,8 +163,8 @@ const struct message PRICE_ROW =
 static const struct field option_fields[] = {
     ID(option_row, offer, "offer", .text = "Offer."),
     ID(option_row, party, "party", .text = "Who gives."),
-    UINT(option_row, cost, "cost", 0, INT64_MAX, .text = "Of a unit, all terms."),
-    UINT(option_row, kilometres, "kilometres", 0, INT64_MAX, .text = "Distance."),
+    AMOUNT(option_row, cost, "cost", .text = "Of a unit, all terms."),
+    AMOUNT(option_row, kilometres, "kilometres", .text = "Distance."),
     DAY(option_row, made, "made", .text = "Day by which it would be made."),
     DAY(option_row, arrival, "arrival", .text = "Day it would arrive."),
     CHANGE(option_row, plan_cost, "plan_cost", .text = "What the plan would cost more in all."),
@@ -196,8 +185,8 @@ static const struct field failure_fields[] = {
     WORD(failure_row, reason, "reason", .text = "What fails."),
     UNITS(failure_row, offers, "offers", .text = "How many offers."),
     ID(failure_row, nearest, "nearest", .text = "The offer that misses it by least,"),
-    UINT(failure_row, days, "days", 0, INT64_MAX, .text = "by so many days"),
-    UINT(failure_row, units, "units", 0, INT64_MAX, .text = "or units,"),
+    AMOUNT(failure_row, days, "days", .text = "by so many days"),
+    AMOUNT(failure_row, units, "units", .text = "or units,"),
     MAYBE_ID(failure_row, rule, "rule", .text = "or by which rule,"),
     LABEL(failure_row, code, "code", .text = "a norm's code,"),
     DAY(failure_row, from, "from", .text = "and from which day on it would pass."),
@@ -217,8 +206,8 @@ static const struct field explained_fields[] = {
     LIST(explained, shares, "shares", SHARE_ROW, 0, SHARES_MAX, .text = "What it gets."),
     LIST(explained, pairs, "candidates", PAIR_ROW, 0, PAIRS_MAX, .text = "Offers, best first."),
     LIST(explained, answered, "assignment", SHARE_ROW, 0, 1, .text = "The assignment asked for."),
-    UINT(explained, rank, "rank", 0, INT64_MAX, .text = "Its place among possible offers."),
-    UINT(explained, possible, "possible", 0, INT64_MAX, .text = "Possible offers."),
+    AMOUNT(explained, rank, "rank", .text = "Its place among possible offers."),
+    AMOUNT(explained, possible, "possible", .text = "Possible offers."),
     WORD(explained, cause, "cause", .text = "Why the need gets no more."),
     TEXT(explained, rule, "rule", 0, WORD_MAX, .text = "What most offers fail."),
     MAYBE_ID(explained, scarce, "scarce", .text = "Offer of the cheapest unit more,"),

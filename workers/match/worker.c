@@ -466,11 +466,18 @@ static void report(const void *state, struct report_out *out)
     report_count(out, "known_offers", worker->market->offer_ids.count);
 }
 
+static void close_state(void *state)
+{
+    match_worker_close(state);
+}
+
 const struct role match_role = {
     .name = "match",
+    .version = STAGE_VERSION,
     .load = load,
     .loaded = loaded,
     .step = step,
     .save = save,
     .report = report,
+    .close = close_state,
 };
