@@ -179,6 +179,7 @@ void storage_copy(struct storage *target, const struct storage *source)
     target->starts = NULL;
     target->starts_capacity = 0;
     GROW(target->starts, target->starts_capacity, count);
+    ENSURE(target->starts != NULL);
     memcpy(target->starts, source->starts, count * sizeof *target->starts);
 }
 
