@@ -54,7 +54,8 @@ class ClientProcess:
         self.notes = Client(name, party or None)
         self.path = system.folder / f"{name}.notes"
         self.words = [f"{BUILD}/tests/chaos/chaos_client", name, party, str(seed), str(PER_SECOND),
-                      url(system.fronts["gateway"]), url(system.fronts["dispatch"]), self.path]
+                      url(system.fronts["gateway"]), url(system.fronts["dispatch"]), self.path,
+                      system.client_key, system.data / "keys" / "server.pub"]
         self.log, self.process, self.read_to = system.log, None, 0
         self.start()
 
@@ -303,7 +304,7 @@ class Round:
 
 
 def set_up(system):
-    """What all clients refer to; as a client that has no faults. Gives its notes."""
+    """What all clients refer to, as a client that has no faults, and their key. Gives its notes."""
     commands = [("party.put", {"party": name, "roles": "requester|offerer"})
                 for name in ("depot", *(name for name, _ in CLIENTS))]
     products = [*(f"plenty{number}" for number in range(4)),
@@ -324,6 +325,7 @@ def set_up(system):
             notes.answers.append((micros(), one.hex(), "ok" if result["accepted"] else "refused",
                                   result["position"], result["chain"].hex(), False))
             notes.answered.add(one.hex())
+    system.client_key = system.make_operator("clients.key", "depot")
     return notes
 
 

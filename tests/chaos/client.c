@@ -1,10 +1,11 @@
 /*
  * client.c - one client under chaos: submits, follows, and writes down what it saw.
  *
- *     chaos_client NAME PARTY SEED PER_SECOND GATEWAY DISPATCH FILE
+ *     chaos_client NAME PARTY SEED PER_SECOND GATEWAY DISPATCH FILE KEY SERVER_KEY
  *
- * NAME is its party, PARTY whose stream it follows ("" for all). Each line of FILE is written
- * before what it tells of may be built upon, and ends up there also when the process is killed:
+ * NAME is its party, PARTY whose stream it follows ("" for all), KEY that of an operator. Each line
+ * of FILE is written before what it tells of may be built upon, and ends up there also when the
+ * process is killed:
  *
  *     start MICROSECONDS AFTER                        subscribed behind this position
  *     sent MICROSECONDS ID TYPE BODY                  will be submitted now
@@ -480,8 +481,9 @@ int main(int argc, char **argv)
     static struct chaos_client client;
     struct sigaction action = {.sa_handler = on_signal};
 
-    if (argc != 8) {
-        fprintf(stderr, "usage: chaos_client NAME PARTY SEED PER_SECOND GATEWAY DISPATCH FILE\n");
+    if (argc != 10) {
+        fprintf(stderr, "usage: chaos_client NAME PARTY SEED PER_SECOND GATEWAY DISPATCH FILE KEY "
+                        "SERVER_KEY\n");
         return MAILLON_USAGE;
     }
     sigaction(SIGUSR1, &action, NULL);
@@ -495,6 +497,8 @@ int main(int argc, char **argv)
     struct maillon_options options = {.size = sizeof options,
                                       .gateway = argv[5],
                                       .dispatch = argv[6],
+                                      .key = argv[8],
+                                      .server_key = argv[9],
                                       .timeout_ms = 2000,
                                       .window = IN_FLIGHT_MAX};
     EXPECT_TRUE(maillon_open(&options, &client.connection) == MAILLON_OK);

@@ -6,13 +6,13 @@ import signal
 import socket
 import subprocess
 
-from system import ROLES, Peer, System, until
+from system import ROLES, System, until
 from tap import BUILD
 
 SETTINGS = ("gateway.tick_seconds=1", "journal.checkpoint_entries=300",
             "supervisor.restart_ms_min=5", "supervisor.restart_ms_max=200",
             "dispatch.head_seconds=1")
-BEFORE = dict(zip(ROLES[1:], ROLES))  # The role that one follows.
+FOLLOWED = [*zip(ROLES[1:], ROLES), ("dispatch", "gateway")]  # Who looks to whom.
 
 
 def free_address():
@@ -34,6 +34,8 @@ class Broken(System):
         self.addresses = {broker: free_address() for broker in ("gateway", "dispatch")}
         super().__init__(*SETTINGS, *(f"{broker}.endpoint={url(address)}"
                                       for broker, address in self.addresses.items()))
+        self.remote = {broker: url(address) for broker, address in self.addresses.items()}
+        self.init_keys()
         self.proxy, self.links, self.fronts = proxy, [], {}
         for broker, address in self.addresses.items():
             link, front = proxy.open(broker, ("127.0.0.1", 0), address)
@@ -42,12 +44,6 @@ class Broken(System):
 
     def ports(self):
         return [address[1] for address in (*self.addresses.values(), *self.fronts.values())]
-
-    def peer(self, name):
-        """Directly, past the proxy."""
-        if name not in self.addresses:
-            return super().peer(name)
-        return Peer(url(self.addresses[name]))
 
     def signal(self, role, number):
         """False when it is not there."""
@@ -113,10 +109,13 @@ class Apart(Broken):
         (self.data / "run").mkdir(parents=True)
         for role in ROLES:
             (self.folder / role / "run").mkdir(parents=True, mode=0o700)
+            (self.folder / role / "keys").symlink_to(self.data / "keys")
             (self.data / role).symlink_to(self.folder / role / role)
             for what in ("control", "feed", "metrics"):
                 (self.data / "run" / f"{role}.{what}").symlink_to(self.socket(role, role, what))
-        for role, before in BEFORE.items():
+        for broker in self.addresses:
+            (self.data / "run" / broker).symlink_to(self.folder / broker / "run" / broker)
+        for role, before in FOLLOWED:
             for what in ("control", "feed"):
                 link, _ = proxy.open(f"{before}.{what} of {role}", self.socket(role, before, what),
                                      self.socket(before, before, what))

@@ -63,8 +63,7 @@ class System:
         self.options = options
         self.remote = {role: f"tcp://127.0.0.1:{free_port()}" for role in ("gateway", "dispatch")}
         if remote:
-            subprocess.run([f"{BUILD}/maillond/maillond", "init", self.data], check=True,
-                           capture_output=True)
+            self.init_keys()
             settings += tuple(f"{role}.endpoint={self.remote[role]}" for role in self.remote)
         self.settings = [word for setting in (*SMALL, *settings) for word in ("--set", setting)]
         self.log = open(self.folder / "log", "a+")
@@ -165,6 +164,20 @@ class System:
         """A connection over tcp with the key pair of a file, or with none."""
         server = server_key or read_key(self.data / "keys" / "server.pub")["public"]
         return Peer(self.remote[role], key=key and read_key(key), server_key=server, **options)
+
+    def init_keys(self):
+        """The key pairs of the server and of the first admin."""
+        subprocess.run([f"{BUILD}/maillond/maillond", "init", self.data], check=True,
+                       capture_output=True)
+
+    def make_operator(self, name, party):
+        """A new key file, registered by the admin and confirmed here; gives its path."""
+        path = self.make_key(name)
+        self.json("key", "register", f"{path}.pub", "--party", party, "--roles", "operator",
+                  "--gateway", self.remote["gateway"], "--key", self.data / "keys" / "admin",
+                  "--server-key", self.data / "keys" / "server.pub")
+        self.json("key", "confirm", f"{path}.pub")
+        return path
 
     def make_key(self, name, party=None, roles=None, *more):
         """A new key file, registered when it has a party; gives its path."""
