@@ -143,12 +143,12 @@ enum situation {
     SEEN_CERTIFIED,        /* Something was given that a norm asks a certificate for. */
     SEEN_KEY_CONFIRMED,    /* A second admin confirmed a key. */
     SEEN_KEY_ROTATED,
-    SEEN_DOUBTED,          /* A commitment that rules forbid, or allow again, was told. */
-    SEEN_ID_TWICE,         /* Two gateways took one id in. */
-    SEEN_BRANCH,           /* ... and match noticed that their feeds are not one. */
-    SEEN_OLDER_READ,       /* A program started behind entries of an older version. */
-    SEEN_NEWER_REFUSED,    /* One stopped in front of what a newer version wrote. */
-    SEEN_CURSOR_OF_OTHER,  /* A client came with the position of another one. */
+    SEEN_DOUBTED,         /* A commitment that rules forbid, or allow again, was told. */
+    SEEN_ID_TWICE,        /* Two gateways took one id in. */
+    SEEN_BRANCH,          /* ... and match noticed that their feeds are not one. */
+    SEEN_OLDER_READ,      /* A program started behind entries of an older version. */
+    SEEN_NEWER_REFUSED,   /* One stopped in front of what a newer version wrote. */
+    SEEN_CURSOR_OF_OTHER, /* A client came with the position of another one. */
     SITUATION_COUNT,
 };
 extern const char *const SITUATION_NAMES[SITUATION_COUNT];
